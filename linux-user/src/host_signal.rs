@@ -1,0 +1,462 @@
+//! The only async-signal code: host signal handlers, per-thread slots, host masks and dispositions.
+//!
+//! Input: a host signal. Output: a record in the thread's fixed [`HostSlots`], its poll word set, a rewound system call
+//! or a recovered fault. Nothing here allocates, locks or logs. The rules that the rest relies on are the numbered
+//! invariants of `signal/mod.rs`.
+//!
+//! All calls are raw ones: the guest owns all 64 signals, and the host C library would keep 32 and 33 for itself.
+
+use crate::errno::{Errno, SysResult};
+use crate::sys::{raw_syscall, safe_syscall};
+use std::arch::global_asm;
+use std::cell::{Cell, UnsafeCell};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+/// Number of signals; they are numbered from 1.
+pub const NSIG: usize = 64;
+
+/// The mask bit of a signal.
+pub const fn bit(sig: i32) -> u64 {
+    1 << (sig - 1)
+}
+
+/// Signals that the CPU raises: the host never blocks them while guest code may run.
+pub const SYNC_SIGNALS: [i32; 5] = [libc::SIGILL, libc::SIGTRAP, libc::SIGBUS, libc::SIGFPE, libc::SIGSEGV];
+
+/// [`SYNC_SIGNALS`] as a mask.
+pub const SYNC_MASK: u64 =
+    bit(libc::SIGILL) | bit(libc::SIGTRAP) | bit(libc::SIGBUS) | bit(libc::SIGFPE) | bit(libc::SIGSEGV);
+
+/// What the host blocks from the moment a signal is recorded until it is delivered.
+pub const ALL_ASYNC: u64 = !SYNC_MASK;
+
+/// Everything.
+pub const ALL_SIGNALS: u64 = !0;
+
+/// `siginfo_t` as the host kernel lays it out.
+pub const SIGINFO_SIZE: usize = 128;
+
+/// The kernel's `struct sigaction` on x86-64.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Debug)]
+pub struct KSigaction {
+    /// SIG_DFL, SIG_IGN or an address.
+    pub handler: u64,
+    /// `SA_*`.
+    pub flags: u64,
+    /// Address of the return trampoline (SA_RESTORER).
+    pub restorer: u64,
+    /// Blocked while the handler runs.
+    pub mask: u64,
+}
+
+const SA_RESTORER: u64 = 0x0400_0000;
+
+/// One recorded siginfo: `signo` zero means empty. Written by the handler, taken by the thread itself.
+struct Slot {
+    signo: AtomicI32,
+    info: UnsafeCell<[u8; SIGINFO_SIZE]>,
+}
+
+impl Slot {
+    const fn new() -> Slot {
+        Slot { signo: AtomicI32::new(0), info: UnsafeCell::new([0; SIGINFO_SIZE]) }
+    }
+
+    /// Handler side: keeps the first record, as the kernel does for a pending standard signal.
+    fn put(&self, signo: i32, info: *const u8) {
+        if self.signo.load(Ordering::Relaxed) != 0 {
+            return;
+        }
+        // SAFETY: the slot is empty, so the owner does not read it; handler and owner are the same thread.
+        unsafe { std::ptr::copy_nonoverlapping(info, self.info.get().cast::<u8>(), SIGINFO_SIZE) };
+        self.signo.store(signo, Ordering::Release);
+    }
+
+    fn take(&self) -> Option<[u8; SIGINFO_SIZE]> {
+        if self.signo.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        // SAFETY: a full slot is not written by the handler.
+        let info = unsafe { *self.info.get() };
+        self.signo.store(0, Ordering::Release);
+        Some(info)
+    }
+}
+
+/// Recovers guest state from a fault in translated code: `(context, cpu, ucontext, signo, siginfo)`; true if the PC was
+/// in translated code and the ucontext now leads out of it. Must be async-signal-safe.
+pub type RecoverFn =
+    unsafe fn(*const (), *mut (), *mut libc::ucontext_t, i32, *const libc::siginfo_t) -> bool;
+
+/// The part of a guest thread that its host signal handler may touch. One per thread, at a fixed address.
+pub struct HostSlots {
+    poll: AtomicPtr<AtomicU32>,
+    recover: Cell<Option<RecoverFn>>,
+    recover_context: AtomicPtr<()>,
+    recover_cpu: AtomicPtr<()>,
+    async_slot: Slot,
+    sync_slots: [Slot; 5],
+    /// The guest's blocked mask, for the signals that the host cannot block ([`SYNC_MASK`]).
+    blocked: AtomicU64,
+}
+
+impl Default for HostSlots {
+    fn default() -> Self {
+        HostSlots {
+            poll: AtomicPtr::new((&raw const NO_POLL).cast_mut()),
+            recover: Cell::new(None),
+            recover_context: AtomicPtr::default(),
+            recover_cpu: AtomicPtr::default(),
+            async_slot: Slot::new(),
+            sync_slots: [const { Slot::new() }; 5],
+            blocked: AtomicU64::new(0),
+        }
+    }
+}
+
+static NO_POLL: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    // Constant initialiser and no destructor: a plain TLS word, safe to read in a handler.
+    static CURRENT: Cell<*const HostSlots> = const { Cell::new(std::ptr::null()) };
+}
+
+/// The poll word of the calling guest thread, or of nobody.
+pub fn poll_word() -> *const AtomicU32 {
+    match current() {
+        Some(slots) => slots.poll.load(Ordering::Relaxed),
+        None => &NO_POLL,
+    }
+}
+
+fn current() -> Option<&'static HostSlots> {
+    // SAFETY: `attach` gets a pointer that stays valid until it is replaced.
+    unsafe { CURRENT.with(Cell::get).as_ref() }
+}
+
+/// Makes `slots` the calling thread's; returns the former ones, which a vfork parent puts back.
+///
+/// # Safety
+/// `slots` is null or outlives its being attached.
+pub unsafe fn attach(slots: *const HostSlots) -> *const HostSlots {
+    CURRENT.with(|current| current.replace(slots))
+}
+
+impl HostSlots {
+    /// Binds the CPU whose poll word is set by signals and whose faults are recovered.
+    ///
+    /// # Safety
+    /// All pointers outlive the slots' attachment; `recover` upholds [`RecoverFn`].
+    pub unsafe fn bind(&self, poll: *const AtomicU32, recover: RecoverFn, context: *const (), cpu: *mut ()) {
+        self.recover_context.store(context.cast_mut(), Ordering::Relaxed);
+        self.recover_cpu.store(cpu, Ordering::Relaxed);
+        self.recover.set(Some(recover));
+        self.poll.store(poll.cast_mut(), Ordering::Release);
+    }
+
+    /// Tells the handler which of the synchronous signals the guest blocks.
+    pub fn set_blocked(&self, blocked: u64) {
+        self.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    /// Takes a recorded signal that `blocked` allows; synchronous numbers first, as the kernel orders them.
+    pub fn take(&self, blocked: u64) -> Option<[u8; SIGINFO_SIZE]> {
+        for (slot, sig) in self.sync_slots.iter().zip(SYNC_SIGNALS) {
+            if blocked & bit(sig) == 0
+                && let Some(info) = slot.take()
+            {
+                return Some(info);
+            }
+        }
+        self.async_slot.take()
+    }
+
+    /// Takes a recorded signal that is in `set` (for sigtimedwait and signalfd-like readers).
+    pub fn take_of(&self, set: u64) -> Option<[u8; SIGINFO_SIZE]> {
+        self.take_sync(set).or_else(|| {
+            let signo = self.async_slot.signo.load(Ordering::Acquire);
+            if signo != 0 && set & bit(signo) != 0 { self.async_slot.take() } else { None }
+        })
+    }
+
+    fn take_sync(&self, set: u64) -> Option<[u8; SIGINFO_SIZE]> {
+        self.sync_slots
+            .iter()
+            .zip(SYNC_SIGNALS)
+            .find_map(|(slot, sig)| if set & bit(sig) != 0 { slot.take() } else { None })
+    }
+
+    /// The recorded signals as a mask.
+    pub fn recorded(&self) -> u64 {
+        self.sync_slots
+            .iter()
+            .chain(std::iter::once(&self.async_slot))
+            .map(|slot| slot.signo.load(Ordering::Acquire))
+            .filter(|&signo| signo != 0)
+            .fold(0, |mask, signo| mask | bit(signo))
+    }
+
+    /// True if a recorded signal may be delivered under `blocked`.
+    pub fn deliverable(&self, blocked: u64) -> bool {
+        self.async_slot.signo.load(Ordering::Acquire) != 0 || self.recorded() & SYNC_MASK & !blocked != 0
+    }
+
+    /// Sets the thread's poll word.
+    pub fn kick(&self) {
+        // SAFETY: the word outlives the attachment (`bind`).
+        unsafe { (*self.poll.load(Ordering::Acquire)).store(1, Ordering::Release) };
+    }
+
+    /// Forgets everything recorded (in the child of a fork: pending signals are not inherited).
+    pub fn clear(&self) {
+        while self.take(0).is_some() {}
+    }
+}
+
+/// Sets the calling thread's host mask and returns the former one.
+pub fn set_mask(mask: u64) -> u64 {
+    let mut old = 0u64;
+    let args = [libc::SIG_SETMASK as u64, &raw const mask as u64, &raw mut old as u64, 8, 0, 0];
+    raw_syscall(libc::SYS_rt_sigprocmask, args).expect("sigprocmask with valid arguments");
+    old
+}
+
+/// The host mask under which a guest thread with blocked mask `guest` runs.
+pub const fn host_mask(guest: u64) -> u64 {
+    guest & !SYNC_MASK
+}
+
+/// The raw `rt_sigaction`.
+pub fn host_sigaction(sig: i32, new: Option<&KSigaction>) -> Result<KSigaction, Errno> {
+    let mut old = KSigaction::default();
+    let new = new.map_or(0, |new| std::ptr::from_ref(new) as u64);
+    raw_syscall(libc::SYS_rt_sigaction, [sig as u64, new, &raw mut old as u64, 8, 0, 0])?;
+    Ok(old)
+}
+
+global_asm!(
+    ".pushsection .text",
+    ".globl omnirun_restore_rt",
+    ".hidden omnirun_restore_rt",
+    "omnirun_restore_rt:",
+    "mov eax, 15",
+    "syscall",
+    ".popsection",
+);
+
+unsafe extern "C" {
+    fn omnirun_restore_rt();
+}
+
+/// The action that leads a host signal into [`handler`]; `flags` may add SA_NOCLDSTOP and SA_NOCLDWAIT.
+pub fn recording_action(flags: u64) -> KSigaction {
+    KSigaction {
+        handler: handler as *const () as u64,
+        // SA_RESTART: the kernel then says by its stepping back which calls are restartable (see `safe_syscall`).
+        flags: flags | (libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART) as u64 | SA_RESTORER,
+        restorer: omnirun_restore_rt as *const () as u64,
+        mask: ALL_ASYNC,
+    }
+}
+
+/// Installs the handlers of the synchronous signals, for the whole life of the process.
+pub fn install_sync_handlers() {
+    for sig in SYNC_SIGNALS {
+        host_sigaction(sig, Some(&recording_action(0))).expect("sigaction of a synchronous signal");
+    }
+}
+
+static INITIAL_SIGPIPE_IGNORED: AtomicU32 = AtomicU32::new(0);
+
+/// Runs before `main`: Rust's runtime sets SIGPIPE to ignored, and the guest must see what was inherited.
+extern "C" fn note_sigpipe() {
+    if host_sigaction(libc::SIGPIPE, None).is_ok_and(|old| old.handler == libc::SIG_IGN as u64) {
+        INITIAL_SIGPIPE_IGNORED.store(1, Ordering::Relaxed);
+    }
+}
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static NOTE_SIGPIPE: extern "C" fn() = note_sigpipe;
+
+/// Puts SIGPIPE back to what this process inherited.
+pub fn restore_sigpipe() {
+    let ignored = INITIAL_SIGPIPE_IGNORED.load(Ordering::Relaxed) != 0;
+    let handler = if ignored { libc::SIG_IGN } else { libc::SIG_DFL } as u64;
+    host_sigaction(libc::SIGPIPE, Some(&KSigaction { handler, ..KSigaction::default() }))
+        .expect("sigaction of SIGPIPE");
+}
+
+const GREG_RIP: usize = libc::REG_RIP as usize;
+const GREG_RCX: usize = libc::REG_RCX as usize;
+
+/// The one host handler. Runs on the thread's host alternate stack with all asynchronous signals blocked.
+unsafe extern "C" fn handler(sig: i32, info: *const libc::siginfo_t, context: *mut libc::c_void) {
+    let uc = context.cast::<libc::ucontext_t>();
+    let Some(slots) = current() else {
+        // A thread that is no guest's: it blocks all but the CPU's own signals, so this is our own fault.
+        die_of_own_fault(sig, info, uc);
+        return;
+    };
+    // SAFETY: the kernel passes a valid siginfo.
+    let code = unsafe { (*info).si_code };
+    if SYNC_MASK & bit(sig) != 0 && code > 0 {
+        // SAFETY: the kernel's arguments, the hooks of `bind`.
+        unsafe { fault(slots, sig, info, uc) };
+        return;
+    }
+    if let Some(index) = SYNC_SIGNALS.iter().position(|&sync| sync == sig) {
+        slots.sync_slots[index].put(sig, info.cast());
+        if slots.blocked.load(Ordering::Relaxed) & bit(sig) != 0 {
+            return;
+        }
+    } else {
+        slots.async_slot.put(sig, info.cast());
+        // SAFETY: the kernel's frame; its mask is 8 bytes whatever the C library's type says.
+        unsafe { (&raw mut (*uc).uc_sigmask).cast::<u64>().write(ALL_ASYNC) };
+    }
+    slots.kick();
+    // SAFETY: the kernel's frame.
+    unsafe {
+        let gregs = &mut (*uc).uc_mcontext.gregs;
+        if let Some(pc) = safe_syscall::rewind(gregs[GREG_RIP] as u64, gregs[GREG_RCX] as u64) {
+            gregs[GREG_RIP] = pc as i64;
+        }
+    }
+}
+
+/// A fault of the CPU: in a guarded copy of guest memory, in translated code, or (a bug) in the emulator.
+unsafe fn fault(slots: &HostSlots, sig: i32, info: *const libc::siginfo_t, uc: *mut libc::ucontext_t) {
+    // SAFETY: the kernel's frame.
+    let pc = unsafe { (*uc).uc_mcontext.gregs[GREG_RIP] } as u64;
+    if let Some(fixup) = uaccess_fixup(pc) {
+        // SAFETY: as above.
+        unsafe { (*uc).uc_mcontext.gregs[GREG_RIP] = fixup as i64 };
+        return;
+    }
+    if let Some(recover) = slots.recover.get() {
+        let engine = slots.recover_context.load(Ordering::Relaxed);
+        let cpu = slots.recover_cpu.load(Ordering::Relaxed);
+        // SAFETY: bound by `HostSlots::bind`.
+        if unsafe { recover(engine, cpu, uc, sig, info) } {
+            return;
+        }
+    }
+    die_of_own_fault(sig, info, uc);
+}
+
+fn uaccess_fixup(_pc: u64) -> Option<u64> {
+    None
+}
+
+/// Our own bug: say where, and let the fault happen again under the default action.
+fn die_of_own_fault(sig: i32, info: *const libc::siginfo_t, uc: *mut libc::ucontext_t) {
+    let mut line = Line { bytes: [0; 192], len: 0 };
+    // SAFETY: the kernel's arguments.
+    let (pc, addr) = unsafe { ((*uc).uc_mcontext.gregs[GREG_RIP] as u64, (*info).si_addr() as u64) };
+    line.text(b"omnirun: internal error: host signal ");
+    line.hex(sig as u64);
+    line.text(b" at host pc ");
+    line.hex(pc);
+    line.text(b" (image+");
+    line.hex(pc.wrapping_sub(image_base()));
+    line.text(b"), address ");
+    line.hex(addr);
+    line.text(b"\n");
+    let _ = raw_syscall(libc::SYS_write, [2, line.bytes.as_ptr() as u64, line.len as u64, 0, 0, 0]);
+    let _ = host_sigaction(sig, Some(&KSigaction::default()));
+}
+
+fn image_base() -> u64 {
+    unsafe extern "C" {
+        static __executable_start: u8;
+    }
+    &raw const __executable_start as u64
+}
+
+/// A line built without allocation.
+struct Line {
+    bytes: [u8; 192],
+    len: usize,
+}
+
+impl Line {
+    fn text(&mut self, text: &[u8]) {
+        for &byte in text {
+            if self.len < self.bytes.len() {
+                self.bytes[self.len] = byte;
+                self.len += 1;
+            }
+        }
+    }
+
+    fn hex(&mut self, value: u64) {
+        self.text(b"0x");
+        let digits = (64 - value.leading_zeros()).div_ceil(4).max(1);
+        for index in (0..digits).rev() {
+            self.text(&[b"0123456789abcdef"[(value >> (index * 4) & 15) as usize]]);
+        }
+    }
+}
+
+/// Host stack for the handlers of one thread: translated code's rsp is no stack to push on.
+pub struct HostAltStack {
+    base: u64,
+}
+
+const ALT_GUARD: u64 = 4096;
+const ALT_SIZE: u64 = 128 * 1024;
+
+impl HostAltStack {
+    /// Maps a stack with a guard page and makes it the calling thread's.
+    pub fn install() -> Result<HostAltStack, Errno> {
+        let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as u64;
+        let prot = (libc::PROT_READ | libc::PROT_WRITE) as u64;
+        let base = raw_syscall(libc::SYS_mmap, [0, ALT_GUARD + ALT_SIZE, prot, flags, u64::MAX, 0])?;
+        raw_syscall(libc::SYS_mprotect, [base, ALT_GUARD, libc::PROT_NONE as u64, 0, 0, 0])?;
+        let stack = HostAltStack { base };
+        stack.activate()?;
+        Ok(stack)
+    }
+
+    /// Makes the stack the calling thread's (again).
+    pub fn activate(&self) -> SysResult {
+        let stack = libc::stack_t {
+            ss_sp: (self.base + ALT_GUARD) as *mut libc::c_void,
+            ss_flags: 0,
+            ss_size: ALT_SIZE as usize,
+        };
+        raw_syscall(libc::SYS_sigaltstack, [&raw const stack as u64, 0, 0, 0, 0, 0])
+    }
+}
+
+impl Drop for HostAltStack {
+    fn drop(&mut self) {
+        let off = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+        // The mask keeps the handlers off the stack while it goes.
+        let old = set_mask(ALL_SIGNALS);
+        let _ = raw_syscall(libc::SYS_sigaltstack, [&raw const off as u64, 0, 0, 0, 0, 0]);
+        let _ = raw_syscall(libc::SYS_munmap, [self.base, ALT_GUARD + ALT_SIZE, 0, 0, 0, 0]);
+        set_mask(old);
+    }
+}
+
+/// Ends the process by `sig` as its default action does, so that the wait status and the core flag are the kernel's.
+pub fn die_by_signal(sig: i32) -> ! {
+    set_mask(ALL_SIGNALS);
+    let _ = host_sigaction(sig, Some(&KSigaction::default()));
+    let pid = std::process::id() as u64;
+    let tid = raw_syscall(libc::SYS_gettid, [0; 6]).unwrap_or(pid);
+    let _ = raw_syscall(libc::SYS_tgkill, [pid, tid, sig as u64, 0, 0, 0]);
+    set_mask(!bit(sig));
+    // Only an init process, which signals of its own do not kill, comes here.
+    let _ = raw_syscall(libc::SYS_exit_group, [128 + sig as u64, 0, 0, 0, 0, 0]);
+    unreachable!("exit_group returned")
+}
+
+/// Waits in `rt_sigsuspend` under the host form of a guest mask.
+pub fn host_sigsuspend(guest_mask: u64) -> SysResult {
+    let mask = host_mask(guest_mask);
+    safe_syscall(libc::SYS_rt_sigsuspend, [&raw const mask as u64, 8, 0, 0, 0, 0])
+}
