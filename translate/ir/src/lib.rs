@@ -1,1 +1,22 @@
-//! ir
+//! The intermediate representation: values, operations, regions, and what a guest and a machine are.
+//!
+//! Front ends build [`Region`]s with a [`Builder`]; passes rewrite them; back ends compile them; the interpreter
+//! defines what each operation means. Nothing here names a guest or a host.
+#![forbid(unsafe_code)]
+
+mod backend;
+mod builder;
+mod guest;
+mod machine;
+mod ops;
+mod region;
+pub mod state;
+mod types;
+
+pub use backend::*;
+pub use builder::Builder;
+pub use guest::{BlockRequest, Guest, HelperDesc, HelperFn, SlotDesc, SlotSet, SlotTable};
+pub use machine::{FpState, Machine, Monitor, Stop};
+pub use ops::{AttrKind, Effect, Kind, Op, OpInfo};
+pub use region::{Block, BlockId, Inst, Region, Target, Term, TrapKind, Val};
+pub use types::*;

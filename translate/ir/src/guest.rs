@@ -1,0 +1,109 @@
+//! What a guest front end provides: its state slots, its helpers and its translator.
+
+use crate::{Builder, HelperId, Machine, SlotId, Stop, Type};
+use std::ops::Range;
+
+/// One piece of guest state.
+#[derive(Clone, Debug)]
+pub struct SlotDesc {
+    /// Name as shown in dumps.
+    pub name: &'static str,
+    /// I32, I64, V128 or Flags. In memory flags are 4 bytes: see [`crate::state::flags_to_mem`].
+    pub ty: Type,
+    /// Byte offset in the guest part of the state block, aligned to the type.
+    pub offset: u32,
+}
+
+/// The guest's state table.
+#[derive(Clone, Debug)]
+pub struct SlotTable {
+    /// All slots; a [`SlotId`] is an index.
+    pub slots: Vec<SlotDesc>,
+    /// Bytes of the guest part of the state block.
+    pub size: u32,
+    /// Integer slots in order of preference for a host register at region boundaries, from measured use.
+    pub pin_int: Vec<SlotId>,
+    /// Vector slots in order of preference.
+    pub pin_vec: Vec<SlotId>,
+}
+
+impl SlotTable {
+    /// The description of a slot.
+    pub fn get(&self, id: SlotId) -> &SlotDesc {
+        &self.slots[id.0 as usize]
+    }
+}
+
+/// Which slots a helper touches.
+#[derive(Clone, Debug)]
+pub enum SlotSet {
+    /// None.
+    None,
+    /// These.
+    Some(Vec<SlotId>),
+    /// Possibly any.
+    All,
+}
+
+/// A runtime helper: guest behaviour that is not worth IR. Arguments and result are zero-extended to 128 bits.
+pub type HelperFn = fn(&mut dyn Machine, &[u128; 4]) -> Result<u128, Stop>;
+
+/// A helper and its declared effects.
+#[derive(Clone, Debug)]
+pub struct HelperDesc {
+    /// Name in dumps.
+    pub name: &'static str,
+    /// The function.
+    pub func: HelperFn,
+    /// Slots it reads through the machine.
+    pub reads: SlotSet,
+    /// Slots it writes through the machine.
+    pub writes: SlotSet,
+    /// It touches guest memory and may fault, or stops for another reason.
+    pub may_fault: bool,
+    /// Only a function of its arguments.
+    pub pure_fn: bool,
+}
+
+/// What the translator is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockRequest<'a> {
+    /// Guest address of the first instruction.
+    pub pc: u64,
+    /// The guest's code bytes from `pc` on: as many as are readable and executable, up to the engine's limit.
+    pub code: &'a [u8],
+    /// CPU mode bits (guest-defined, from [`Guest::mode`]).
+    pub mode: u64,
+    /// Translate at most this many guest instructions.
+    pub max_insns: usize,
+    /// Make memory accesses strip address tags (set when a tagged access faulted here).
+    pub tagged: bool,
+}
+
+/// A guest front end for one CPU model.
+pub trait Guest: Sync + Send {
+    /// Name of the architecture, as in `qemu-<name>`.
+    fn name(&self) -> &'static str;
+    /// State table.
+    fn slots(&self) -> &SlotTable;
+    /// Helper table.
+    fn helpers(&self) -> &[HelperDesc];
+    /// The guest's own mode bits for the translation key, from the guest part of the state block. Must fit 16
+    /// bits and be cheap: it is computed when code that may change the mode has run.
+    fn mode(&self, state: &[u8]) -> u64;
+    /// Log2 of the alignment of instructions (2 for fixed 4-byte instructions, 1 with 2-byte ones, 0 for any):
+    /// spreads the look-up table.
+    fn insn_align_log2(&self) -> u32;
+    /// Translates one basic block at `req.pc` into `b`: `b.begin_block(pc)`, instructions each started with
+    /// `b.insn(pc)`, then `b.end_block(term, end_pc)`. It may add blocks that are parts of one instruction.
+    /// If `req.code` does not hold the whole first instruction the block is a [`crate::TrapKind::Fetch`] trap; if a
+    /// later one is incomplete, or `max_insns` is reached, the block ends with a jump to it. Undefined
+    /// instructions become [`crate::TrapKind::Illegal`] traps. Never panics on any bytes.
+    fn translate_block(&self, req: &BlockRequest<'_>, b: &mut Builder);
+    /// Disassembles the instructions in `code` for logs: (address, bytes, text).
+    fn disassemble(&self, pc: u64, code: &[u8]) -> Vec<(u64, Range<usize>, String)>;
+    /// The helper with this name (used by the text form).
+    fn helper_by_name(&self, name: &str) -> Option<HelperId> {
+        self.helpers().iter().position(|h| h.name == name).map(|i| HelperId(i as u16))
+    }
+}

@@ -1,0 +1,124 @@
+//! The state block: one allocation per guest thread, addressed by one host register in translated code.
+//!
+//! A [`Header`] that every guest has is followed at [`GUEST_OFFSET`] by the guest's slots. Offsets are part of the
+//! contract between the back end, the engine and the interpreter; tests pin them.
+
+use std::sync::atomic::AtomicU32;
+
+/// Byte offset of the guest's slots from the start of the state block.
+pub const GUEST_OFFSET: usize = 2048;
+
+/// Bytes of spill space for a back end in the header.
+pub const SPILL_SLOTS: usize = 64;
+
+/// The part of the state block that is the same for every guest. 64-byte aligned.
+#[repr(C, align(64))]
+pub struct Header {
+    /// Guest program counter: valid whenever translated code is not running.
+    pub pc: u64,
+    /// Mode bits of the look-up key, already shifted to bits 48 to 63; `key = pc | mode_key`.
+    pub mode_key: u64,
+    /// Non-zero asks translated code to leave at the next poll.
+    pub poll: AtomicU32,
+    /// Non-zero while translated code or its stubs run.
+    pub in_code: u32,
+    /// Why translated code was left (see `engine::exit`).
+    pub exit_code: u32,
+    /// Padding made explicit.
+    pub reserved: u32,
+    /// Detail of the exit.
+    pub exit_info: u64,
+    /// Host stack pointer of the runtime while translated code runs.
+    pub host_sp: u64,
+    /// Return-prediction stack: current pointer while outside translated code.
+    pub ret_sp: u64,
+    /// Return-prediction stack: lowest and highest usable address.
+    pub ret_lo: u64,
+    /// See `ret_lo`.
+    pub ret_hi: u64,
+    /// Base of the look-up table for indirect branches: entries of (key, host address), 16 bytes each.
+    pub lookup: u64,
+    /// Byte mask of an index into it ((entries - 1) * 16).
+    pub lookup_mask: u64,
+    /// Host addresses of runtime entries, called or jumped to as `[state + offset]` so that code holds no
+    /// absolute address: see [`RuntimeEntry`].
+    pub entries: [u64; 16],
+    /// Monitor of load-linked/store-conditional: address, or all ones when clear.
+    pub monitor_addr: u64,
+    /// Monitor: bytes covered.
+    pub monitor_size: u64,
+    /// Monitor: the value that was loaded (two halves).
+    pub monitor_value: [u64; 2],
+    /// Guest's sticky floating-point flags not held in the host's status register, as [`crate::Op::GetFpFlags`].
+    pub fp_flags: u32,
+    /// Dynamic rounding mode as [`crate::Op::SetRound`].
+    pub fp_round: u32,
+    /// Host floating-point control and status word while guest code runs (rounding mode, masked, sticky bits).
+    pub guest_fpcr: u32,
+    /// Host floating-point control word of the runtime.
+    pub host_fpcr: u32,
+    /// Sticky saturation flag, 0 or 1.
+    pub sat: u32,
+    /// Instruction counter space or padding.
+    pub reserved2: u32,
+    /// The engine (opaque to translated code).
+    pub engine: u64,
+    /// The owner's pointer, free for the runtime above the engine.
+    pub owner: u64,
+    /// Operands of an out-of-line operation.
+    pub call_args: [[u64; 2]; 4],
+    /// Result of an out-of-line operation.
+    pub call_result: [u64; 2],
+    /// Spill space of the back end.
+    pub spill: [u64; SPILL_SLOTS],
+    /// Vector spill space of the back end (16 bytes each).
+    pub vspill: [[u64; 2]; 16],
+}
+
+/// Runtime entries in [`Header::entries`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub enum RuntimeEntry {
+    /// Jumped to: leaves translated code; exit code and info are in the header, registers canonical.
+    Exit = 0,
+    /// Jumped to with the key in the first scratch register: finds or translates the code and jumps there.
+    LookUp = 1,
+    /// Jumped to from an unlinked direct exit: its site address in the second scratch register, key in the first.
+    Link = 2,
+    /// Called: evaluates a pure operation out of line.
+    Eval = 3,
+    /// Called: runs a guest helper or an operation that touches guest memory out of line.
+    Helper = 4,
+    /// Jumped to when a return was mispredicted; the key in the first scratch register.
+    ReturnMiss = 5,
+    /// First entry free for a back end's own use.
+    BackEnd = 8,
+}
+
+/// In memory, flags are 4 bytes: byte 0 = V (0 or 1); byte 1 = N bit 7, Z bit 6, C bit 0, other bits unspecified;
+/// bytes 2 and 3 unspecified. The form is chosen so that common hosts store and test it cheaply. `nzcv` is
+/// N=bit 3, Z=bit 2, C=bit 1, V=bit 0.
+pub fn flags_to_mem(nzcv: u8) -> u32 {
+    let (n, z, c, v) =
+        (u32::from(nzcv >> 3 & 1), u32::from(nzcv >> 2 & 1), u32::from(nzcv >> 1 & 1), u32::from(nzcv & 1));
+    v | n << 15 | z << 14 | c << 8
+}
+
+/// The inverse of [`flags_to_mem`].
+pub fn flags_from_mem(mem: u32) -> u8 {
+    ((mem >> 15 & 1) << 3 | (mem >> 14 & 1) << 2 | (mem >> 8 & 1) << 1 | (mem & 1)) as u8
+}
+
+const _: () = assert!(size_of::<Header>() <= GUEST_OFFSET);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_memory_form_round_trips() {
+        for f in 0..16 {
+            assert_eq!(flags_from_mem(flags_to_mem(f)), f);
+        }
+    }
+}
