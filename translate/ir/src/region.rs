@@ -37,7 +37,8 @@ pub struct Inst {
 
 impl Inst {
     /// A removed instruction.
-    pub const NOP: Inst = Inst { op: Op::Nop, ty: Type::Void, attr: Attr::None, args: [Val::NONE; 4], imm: 0 };
+    pub const NOP: Inst =
+        Inst { op: Op::Nop, ty: Type::Void, attr: Attr::None, args: [Val::NONE; 4], imm: 0 };
 
     /// The present arguments.
     pub fn args(&self) -> impl Iterator<Item = Val> + '_ {
