@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Installs what the Makefile's targets need, each part only when it is missing:
+#   build      Rust (explained, not installed) and a C linker
+#   cross      the AArch64 cross compiler for guest-tests/
+#   tree       a Debian 12 arm64 tree in $OMNIRUN_TREES/arm64, to run real programs from
+#   reference  the newest Debian qemu-user in $OMNIRUN_TREES/reference, to measure against
+set -eu
+cd "$(dirname "$0")/.."
+trees=${OMNIRUN_TREES:-$PWD/build/trees}
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+apt_install() { # apt_install PACKAGE... : as root, or through sudo
+    local as=()
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || { say "please install as root: apt-get install $*"; exit 1; }
+        as=(sudo)
+    fi
+    command -v apt-get >/dev/null || { say "not a Debian machine; please install: $*"; exit 1; }
+    say "installing $*"
+    # A fresh machine has no package lists; a used one has lists that may name versions that are gone.
+    "${as[@]}" apt-get update -qq >/dev/null 2>&1 || true
+    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+need() { # need COMMAND PACKAGE... : install the packages unless the command is there
+    local cmd=$1; shift
+    command -v "$cmd" >/dev/null || apt_install "$@"
+}
+
+setup_build() {
+    if ! command -v cargo >/dev/null && [ ! -x "$HOME/.cargo/bin/cargo" ]; then
+        say "no Rust toolchain: install Rust 1.85 or newer (rustup, or your distribution's rustc and cargo)"
+        exit 1
+    fi
+    need cc gcc libc6-dev
+}
+
+setup_cross() {
+    need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    need aarch64-linux-gnu-g++ g++-aarch64-linux-gnu libstdc++-12-dev-arm64-cross
+    need g++ g++
+    need gdb-multiarch gdb-multiarch
+}
+
+packages=(base-files base-passwd bash dash coreutils findutils grep sed gawk mawk tar gzip bzip2 xz-utils zstd
+    perl perl-modules-5.36 python3 python3.11 libpython3.11-testsuite openssl sqlite3 git gcc g++ make libc6-dev
+    libc-bin busybox-static stress-ng nodejs lua5.4 procps strace gdb file less diffutils patch util-linux hostname
+    login passwd tzdata ca-certificates netcat-openbsd curl bc time ncurses-bin ncurses-base socat debianutils)
+
+setup_tree() {
+    [ -e "$trees/arm64/.complete" ] && return
+    need mmdebstrap mmdebstrap
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || apt_install debian-archive-keyring
+    say "unpacking a Debian 12 arm64 tree into $trees/arm64 (about 700 MB)"
+    mkdir -p "$trees"
+    rm -rf "$trees/arm64"
+    # `extract` runs no maintainer script, so no emulator is needed to make the tree.
+    mmdebstrap --quiet --variant=extract --architectures=arm64 \
+        --include="$(IFS=,; echo "${packages[*]}")" bookworm "$trees/arm64"
+    # What the maintainer scripts would have written and programs look for.
+    local t=$trees/arm64
+    printf '%s\n' root:x:0:0:root:/root:/bin/bash nobody:x:65534:65534:nobody:/:/usr/sbin/nologin >"$t/etc/passwd"
+    printf '%s\n' root:x:0: nogroup:x:65534: >"$t/etc/group"
+    printf '127.0.0.1 localhost\n' >"$t/etc/hosts"
+    cp "$t/usr/share/zoneinfo/Etc/UTC" "$t/etc/localtime"
+    ln -sf mawk "$t/usr/bin/awk"
+    ln -sf gcc "$t/usr/bin/cc"
+    ln -sf g++ "$t/usr/bin/c++"
+    ln -sf which.debianutils "$t/usr/bin/which"
+    ln -sf nc.openbsd "$t/usr/bin/nc"
+    touch "$t/.complete"
+}
+
+setup_reference() {
+    need lua5.4 lua5.4
+    need sqlite3 sqlite3
+    need zstd zstd
+    need xz xz-utils
+    need bzip2 bzip2
+    need perl perl
+    need openssl openssl
+    [ -x /usr/bin/python3 ] || apt_install python3
+    [ -x "$trees/reference/usr/bin/qemu-aarch64" ] && return
+    say "unpacking the newest Debian qemu-user into $trees/reference"
+    need mmdebstrap mmdebstrap
+    rm -rf "$trees/reference"
+    # The development suite's package is linked statically, so it runs on a stable system.
+    if ! mmdebstrap --quiet --variant=extract --architectures=amd64 \
+        --aptopt='Acquire::Check-Valid-Until "false"' --include=qemu-user sid "$trees/reference"; then
+        rm -rf "$trees/reference"
+        say "not to be had; measuring against this release's qemu-user"
+        need qemu-aarch64 qemu-user
+        mkdir -p "$trees/reference/usr/bin"
+        ln -s /usr/bin/qemu-aarch64 "$trees/reference/usr/bin/qemu-aarch64"
+    fi
+}
+
+for part in "$@"; do "setup_$part"; done

@@ -1,0 +1,419 @@
+//! The benchmark and the demo: the same programs natively, under the reference emulator and under Omnirun, in turn.
+//!
+//! Real programs come from the host (native) and the Debian arm64 tree (guest); kernels come from
+//! `guest-tests/bench/`, built for both with the same flags. Output of all three runs must be equal. Figures are
+//! medians of wall-clock time; "ratio" is time divided by native time.
+
+use crate::guests::{Arch, GuestTest, Link};
+use crate::{emulator, reference, root, trees};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// One benchmark.
+struct Bench {
+    name: &'static str,
+    /// How often the command is run for one sample (short ones are repeated).
+    repeat: u32,
+    /// What is run.
+    what: What,
+}
+
+enum What {
+    /// A kernel of `guest-tests/bench/`.
+    Kernel(&'static str),
+    /// A program: path on the host, path in the tree, arguments.
+    Program(&'static str, &'static str, &'static [&'static str]),
+}
+
+/// The compiler proper: the host's cross compiler does the very same work as the tree's own.
+const CC1_HOST: &str = "/usr/lib/gcc-cross/aarch64-linux-gnu/12/cc1";
+const CC1_TREE: &str = "/usr/lib/gcc/aarch64-linux-gnu/12/cc1";
+
+const BENCHES: &[Bench] = &[
+    Bench { name: "hello, static", repeat: 20, what: What::Kernel("hello") },
+    Bench { name: "echo, start", repeat: 20, what: What::Program("/bin/echo", "/bin/echo", &["hello"]) },
+    Bench {
+        name: "python3, start",
+        repeat: 3,
+        what: What::Program("/usr/bin/python3.11", "/usr/bin/python3.11", &["-S", "-c", "print(1)"]),
+    },
+    Bench {
+        name: "python",
+        repeat: 1,
+        what: What::Program("/usr/bin/python3.11", "/usr/bin/python3.11", &["{bench}/work.py"]),
+    },
+    Bench {
+        name: "lua",
+        repeat: 1,
+        what: What::Program("/usr/bin/lua5.4", "/usr/bin/lua5.4", &["{bench}/work.lua"]),
+    },
+    Bench {
+        name: "perl",
+        repeat: 1,
+        what: What::Program("/usr/bin/perl", "/usr/bin/perl", &["{bench}/work.pl"]),
+    },
+    Bench {
+        name: "sqlite",
+        repeat: 1,
+        what: What::Program("/usr/bin/sqlite3", "/usr/bin/sqlite3", &[":memory:", ".read {bench}/work.sql"]),
+    },
+    Bench {
+        name: "cc1 -O2",
+        repeat: 1,
+        what: What::Program(CC1_HOST, CC1_TREE, &["-quiet", "-O2", "{work}/program.c", "-o", "-"]),
+    },
+    Bench {
+        name: "bzip2",
+        repeat: 1,
+        what: What::Program("/bin/bzip2", "/bin/bzip2", &["-c", "{work}/text"]),
+    },
+    Bench {
+        name: "xz",
+        repeat: 1,
+        what: What::Program("/usr/bin/xz", "/usr/bin/xz", &["-T1", "-2c", "{work}/text"]),
+    },
+    Bench {
+        name: "zstd",
+        repeat: 1,
+        what: What::Program("/usr/bin/zstd", "/usr/bin/zstd", &["-q", "-T1", "-9c", "{work}/text"]),
+    },
+    Bench {
+        name: "sort",
+        repeat: 1,
+        what: What::Program("/usr/bin/sort", "/usr/bin/sort", &["--parallel=1", "{work}/lines"]),
+    },
+    Bench {
+        name: "sha256sum",
+        repeat: 1,
+        what: What::Program("/usr/bin/sha256sum", "/usr/bin/sha256sum", &["{work}/blob"]),
+    },
+    Bench {
+        name: "openssl aes-256-ctr",
+        repeat: 1,
+        what: What::Program(
+            "/usr/bin/openssl",
+            "/usr/bin/openssl",
+            &["enc", "-aes-256-ctr", "-K", "00", "-iv", "00", "-in", "{work}/blob"],
+        ),
+    },
+    Bench { name: "integer loops", repeat: 1, what: What::Kernel("intloop") },
+    Bench { name: "calls (fib)", repeat: 1, what: What::Kernel("fib") },
+    Bench { name: "indirect calls", repeat: 1, what: What::Kernel("indirect") },
+    Bench { name: "memory", repeat: 1, what: What::Kernel("memory") },
+    Bench { name: "FP scalar", repeat: 1, what: What::Kernel("fpscalar") },
+    Bench { name: "FP vector", repeat: 1, what: What::Kernel("fpvector") },
+    Bench { name: "integer vector", repeat: 1, what: What::Kernel("intvector") },
+    Bench { name: "system calls", repeat: 1, what: What::Kernel("syscalls") },
+    Bench { name: "threads", repeat: 1, what: What::Kernel("threads") },
+    Bench { name: "signals", repeat: 1, what: What::Kernel("signals") },
+];
+
+/// A measured command: seconds, peak KiB, output.
+struct Sample {
+    seconds: f64,
+    output: Vec<u8>,
+    good: bool,
+}
+
+fn sample(words: &[String], repeat: u32) -> Sample {
+    let (mut output, mut good) = (Vec::new(), true);
+    let start = Instant::now();
+    for _ in 0..repeat {
+        let mut cmd = Command::new("timeout");
+        cmd.arg("120").args(words).env("LC_ALL", "C").stdin(Stdio::null()).stderr(Stdio::null());
+        match cmd.output() {
+            Ok(out) => {
+                good &= out.status.success();
+                output = out.stdout;
+            }
+            Err(_) => good = false,
+        }
+    }
+    Sample { seconds: start.elapsed().as_secs_f64() / f64::from(repeat), output, good }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Builds a kernel for both sides.
+fn kernel(name: &str) -> Result<(PathBuf, PathBuf), String> {
+    let source = root().join("guest-tests/bench").join(format!("{name}.c"));
+    let test = GuestTest::kernel(source)?;
+    Ok((test.build(Arch::Native, Link::Static)?, test.build(Arch::Aarch64, Link::Static)?))
+}
+
+/// The command on the host and, behind an emulator, in the guest.
+fn commands(bench: &Bench, work: &Path, qemu: &Path) -> Result<(Vec<String>, Vec<String>), String> {
+    let text = |p: &Path| p.to_string_lossy().into_owned();
+    match bench.what {
+        What::Kernel(name) => {
+            let (native, guest) = kernel(name)?;
+            Ok((vec![text(&native)], vec![text(qemu), text(&guest)]))
+        }
+        What::Program(host, guest, args) => {
+            let fill = |a: &&str| {
+                let bench_dir = text(&root().join("guest-tests/bench"));
+                a.replace("{bench}", &bench_dir).replace("{work}", &text(work))
+            };
+            let args: Vec<String> = args.iter().map(fill).collect();
+            let tree = trees().join("arm64");
+            let mut native = vec![host.to_owned()];
+            native.extend(args.clone());
+            let mut foreign =
+                vec![text(qemu), "-L".to_owned(), text(&tree), format!("{}{guest}", text(&tree))];
+            foreign.extend(args);
+            Ok((native, foreign))
+        }
+    }
+}
+
+/// Writes the inputs: text with repeated words, lines of numbers, bytes without structure, a C program.
+fn inputs(work: &Path) -> std::io::Result<()> {
+    if work.join("program.c").exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(work)?;
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let mut text = Vec::new();
+    while text.len() < 3 << 20 {
+        let word = next() % 5000;
+        write!(
+            text,
+            "w{:x}{} ",
+            word.wrapping_mul(2_654_435_761) % 60_000,
+            ["s", "ed", "ing", ""][next() as usize % 4]
+        )?;
+        if next() % 12 == 0 {
+            text.push(b'\n');
+        }
+    }
+    std::fs::write(work.join("text"), &text)?;
+    let lines: String =
+        (0..200_000).map(|_| format!("{:09} {:x}\n", next() % 1_000_000_000, next())).collect();
+    std::fs::write(work.join("lines"), lines)?;
+    let blob: Vec<u8> = (0..32 << 20).map(|_| next() as u8).collect();
+    std::fs::write(work.join("blob"), blob)?;
+    std::fs::write(work.join("program.c"), c_program(400))
+}
+
+/// A C program of `n` functions whose result is known.
+pub fn c_program(n: u32) -> String {
+    let mut text = String::from("int printf(const char *, ...);\nstruct s { int a[8]; double d; };\n");
+    for i in 0..n {
+        text.push_str(&format!(
+            "static unsigned f{i}(unsigned x, struct s *p) {{\n  unsigned t = x ^ {i}u;\n  for (int i = 0; i < 8; i++) {{\n    \
+             p->a[i] += t * {}u + i;\n    if (p->a[i] & {}) t = t * 31 + p->a[(i + {}) & 7]; else t ^= t >> 3;\n  }}\n  \
+             switch (t % 5) {{ case 0: t += {i}; break; case 1: t ^= 0x55; break; case 3: p->d += t % 7; break; }}\n  \
+             return t;\n}}\n",
+            i * 7 + 3,
+            1 << (i % 5),
+            i % 8,
+        ));
+    }
+    text.push_str("int main(void) {\n  struct s s = {{1, 2, 3}};\n  unsigned x = 1;\n  for (int k = 0; k < 50; k++) {\n");
+    for i in 0..n {
+        text.push_str(&format!("    x = f{i}(x, &s);\n"));
+    }
+    text.push_str("  }\n  printf(\"%u %d %.1f\\n\", x, s.a[3], s.d);\n  return 0;\n}\n");
+    text
+}
+
+/// The figures of one row.
+struct Row {
+    name: &'static str,
+    native: f64,
+    reference: Option<f64>,
+    ours: Option<f64>,
+}
+
+/// Runs all benchmarks whose name contains one of `filter` (all, if empty), `runs` times each.
+pub fn bench(runs: usize, filter: &[String]) -> Result<(), String> {
+    let work = root().join("build/bench");
+    inputs(&work).map_err(|e| format!("{}: {e}", work.display()))?;
+    let reference = reference();
+    let mut rows = Vec::new();
+    println!(
+        "{:<22}{:>10}{:>12}{:>12}{:>9}{:>9}{:>9}",
+        "", "native s", "reference s", "omnirun s", "ref/nat", "our/nat", "ref/our"
+    );
+    for b in
+        BENCHES.iter().filter(|b| filter.is_empty() || filter.iter().any(|f| b.name.contains(f.as_str())))
+    {
+        let row = measure(b, &work, reference.as_deref(), runs)?;
+        print_row(&row);
+        rows.push(row);
+    }
+    let table = markdown(&rows);
+    let path = root().join("build/bench.md");
+    std::fs::write(&path, &table).map_err(|e| format!("{}: {e}", path.display()))?;
+    println!("\n{}\nwritten to {}", summary(&rows), path.display());
+    Ok(())
+}
+
+fn measure(b: &Bench, work: &Path, reference: Option<&Path>, runs: usize) -> Result<Row, String> {
+    let (native, ours) = commands(b, work, &emulator())?;
+    let theirs = reference.map(|r| commands(b, work, r)).transpose()?.map(|c| c.1);
+    let (mut n, mut t, mut o) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut good_t, mut good_o) = (theirs.is_some(), true);
+    for _ in 0..runs {
+        let base = sample(&native, b.repeat);
+        if !base.good {
+            return Err(format!("{}: the native run fails: {}", b.name, native.join(" ")));
+        }
+        n.push(base.seconds);
+        if let (Some(cmd), true) = (&theirs, good_t) {
+            let s = sample(cmd, b.repeat);
+            good_t = s.good && s.output == base.output;
+            t.push(s.seconds);
+        }
+        if good_o {
+            let s = sample(&ours, b.repeat);
+            good_o = s.good && s.output == base.output;
+            o.push(s.seconds);
+        }
+    }
+    if !good_o {
+        println!("{}: fails or prints something else: {}", b.name, ours.join(" "));
+    }
+    let row = |good: bool, v: Vec<f64>| good.then(|| median(v));
+    Ok(Row { name: b.name, native: median(n), reference: row(good_t, t), ours: row(good_o, o) })
+}
+
+fn cell(v: Option<f64>, digits: usize) -> String {
+    v.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}"))
+}
+
+fn print_row(r: &Row) {
+    println!(
+        "{:<22}{:>10.4}{:>12}{:>12}{:>9}{:>9}{:>9}",
+        r.name,
+        r.native,
+        cell(r.reference, 4),
+        cell(r.ours, 4),
+        cell(r.reference.map(|t| t / r.native), 2),
+        cell(r.ours.map(|t| t / r.native), 2),
+        cell(r.reference.zip(r.ours).map(|(t, o)| t / o), 2)
+    );
+}
+
+fn geometric_mean(values: &[f64]) -> Option<f64> {
+    let n = values.len();
+    (n > 0).then(|| (values.iter().map(|v| v.ln()).sum::<f64>() / n as f64).exp())
+}
+
+fn summary(rows: &[Row]) -> String {
+    let faster: Vec<f64> = rows.iter().filter_map(|r| Some(r.reference? / r.ours?)).collect();
+    let ours: Vec<f64> = rows.iter().filter_map(|r| Some(r.ours? / r.native)).collect();
+    let theirs: Vec<f64> = rows.iter().filter_map(|r| Some(r.reference? / r.native)).collect();
+    format!(
+        "geometric mean over {} programs: Omnirun {}x native, reference {}x native, Omnirun {}x faster than the reference; \
+         slowest against it {}x",
+        faster.len(),
+        cell(geometric_mean(&ours), 2),
+        cell(geometric_mean(&theirs), 2),
+        cell(geometric_mean(&faster), 2),
+        cell(faster.iter().copied().min_by(f64::total_cmp), 2)
+    )
+}
+
+fn markdown(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "| program | native, s | QEMU / native | Omnirun / native | Omnirun is faster by |\n|---|---:|---:|---:|---:|\n",
+    );
+    for r in rows {
+        text.push_str(&format!(
+            "| {} | {:.4} | {} | {} | {} |\n",
+            r.name,
+            r.native,
+            cell(r.reference.map(|t| t / r.native), 2),
+            cell(r.ours.map(|t| t / r.native), 2),
+            cell(r.reference.zip(r.ours).map(|(t, o)| t / o), 2)
+        ));
+    }
+    let all = |f: &dyn Fn(&Row) -> Option<f64>| {
+        cell(geometric_mean(&rows.iter().filter_map(f).collect::<Vec<_>>()), 2)
+    };
+    text.push_str(&format!(
+        "| **geometric mean** | | {} | {} | {} |\n",
+        all(&|r| Some(r.reference? / r.native)),
+        all(&|r| Some(r.ours? / r.native)),
+        all(&|r| Some(r.reference? / r.ours?))
+    ));
+    text
+}
+
+/// Puts the last benchmark's table into the README, between its markers.
+pub fn write_readme() -> Result<(), String> {
+    let (readme, table) = (root().join("README.md"), root().join("build/bench.md"));
+    let text = std::fs::read_to_string(&readme).map_err(|e| format!("{}: {e}", readme.display()))?;
+    let table = std::fs::read_to_string(&table).map_err(|e| format!("{}: {e}", table.display()))?;
+    let (open, close) = ("<!-- bench -->\n", "<!-- /bench -->");
+    let (head, rest) = text.split_once(open).ok_or("README.md has no bench marker")?;
+    let (_, foot) = rest.split_once(close).ok_or("README.md has no closing bench marker")?;
+    std::fs::write(&readme, format!("{head}{open}{table}{close}{foot}")).map_err(|e| e.to_string())
+}
+
+/// Runs foreign programs of three kinds, with their output and their time beside native.
+pub fn demo() -> Result<(), String> {
+    let tree = trees().join("arm64").to_string_lossy().into_owned();
+    let qemu = emulator();
+    let show = |kind: &str, native: &[String], foreign: &[String]| {
+        println!("\n== {kind}\n$ {}", foreign.join(" "));
+        let (base, ours) = (sample(native, 1), sample(foreign, 1));
+        print!("{}", String::from_utf8_lossy(&ours.output));
+        if !ours.good {
+            return Err(format!("{kind}: the foreign program failed"));
+        }
+        if ours.output != base.output {
+            return Err(format!("{kind}: the output is not the native program's"));
+        }
+        let ratio = ours.seconds / base.seconds;
+        println!(
+            "   same output natively; {:.3} s here, {:.3} s native, {ratio:.1}x",
+            ours.seconds, base.seconds
+        );
+        Ok(())
+    };
+    let text = |p: &Path| p.to_string_lossy().into_owned();
+    println!("Omnirun demo: AArch64 Linux programs on this machine, through {}", qemu.display());
+    let (native, guest) = kernel("fib")?;
+    show("static program: recursive Fibonacci", &[text(&native)], &[text(&qemu), text(&guest)])?;
+    let code = "import sys, hashlib; print('python', sys.version_info[:2], hashlib.sha256(bytes(10**6)).hexdigest()[:16], \
+                sum(i * i for i in range(300000)))";
+    let args = |python: String| [python, "-c".to_owned(), code.to_owned()];
+    let mut foreign = vec![text(&qemu), "-L".to_owned(), tree.clone()];
+    foreign.extend(args(format!("{tree}/usr/bin/python3.11")));
+    show("dynamic program: Debian's own python3", &args("/usr/bin/python3.11".to_owned()), &foreign)?;
+    let (native, guest) = kernel("threads")?;
+    show(
+        "threaded program: eight threads, mutexes and atomics",
+        &[text(&native)],
+        &[text(&qemu), text(&guest)],
+    )?;
+    println!("\nAll three printed what the native programs print.");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn geometric_mean_of_reciprocals_is_one() {
+        assert!((geometric_mean(&[4.0, 0.25]).expect("two values") - 1.0).abs() < 1e-12);
+        assert!(geometric_mean(&[]).is_none());
+    }
+
+    #[test]
+    fn the_generated_c_program_has_three_thousand_lines() {
+        assert!(c_program(400).lines().count() >= 3000);
+    }
+}

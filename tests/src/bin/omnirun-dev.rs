@@ -1,0 +1,132 @@
+//! The developer's tool: `omnirun-dev help` lists its sub-commands.
+
+use omnirun_tests::guests::{self, Runner};
+use omnirun_tests::{bench, emulator, programs, reference};
+use std::time::Duration;
+
+const HELP: &str = "\
+omnirun-dev list                    guest programs and the modes each runs in
+omnirun-dev repro NAME [MODE]       the command that runs a guest program (build it first if needed)
+omnirun-dev bless [NAME...]         rewrite expected output: natively, else by the reference emulator
+omnirun-dev bench [-n RUNS] [NAME]  native, reference, Omnirun in turn; writes build/bench.md
+omnirun-dev bench-readme            put build/bench.md into the README
+omnirun-dev demo                    three kinds of foreign programs beside native
+omnirun-dev measure CMD...          run once; print seconds and peak memory";
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let rest = args.get(1..).unwrap_or_default();
+    let result = match args.first().map(String::as_str) {
+        Some("list") => list(),
+        Some("repro") => repro(rest),
+        Some("bless") => bless(rest),
+        Some("bench") => run_bench(rest),
+        Some("bench-readme") => bench::write_readme(),
+        Some("demo") => bench::demo(),
+        Some("measure") => measure(rest),
+        Some("help" | "-h" | "--help") | None => {
+            println!("{HELP}");
+            Ok(())
+        }
+        Some(other) => Err(format!("unknown sub-command {other}; see `omnirun-dev help`")),
+    };
+    if let Err(e) = result {
+        eprintln!("omnirun-dev: {e}");
+        std::process::exit(1);
+    }
+}
+
+fn list() -> Result<(), String> {
+    for test in guests::discover()? {
+        let links: Vec<&str> = test.links.iter().map(|l| l.name()).collect();
+        let modes: Vec<&str> = guests::runners(&test).iter().map(Runner::name).collect();
+        println!("{:<24}{:<20}{}", test.name, links.join(","), modes.join(" "));
+    }
+    Ok(())
+}
+
+fn find(name: &str) -> Result<guests::GuestTest, String> {
+    guests::discover()?.into_iter().find(|t| t.name == name).ok_or_else(|| format!("no guest program {name}"))
+}
+
+fn repro(args: &[String]) -> Result<(), String> {
+    let name = args.first().ok_or("repro needs a name")?;
+    let mode = args.get(1).map_or("jit", String::as_str);
+    let test = find(name)?;
+    let runner = match mode {
+        "native" => Runner::Native,
+        "oracle" => Runner::Reference(reference().ok_or("no reference emulator: run `make bench`")?),
+        _ => Runner::Ours(
+            guests::MODES.into_iter().find(|m| m.name == mode).ok_or_else(|| format!("no mode {mode}"))?,
+        ),
+    };
+    println!("{}", guests::invocation(&test, test.links[0], &runner)?.shell_line());
+    Ok(())
+}
+
+fn bless(names: &[String]) -> Result<(), String> {
+    let wanted = |n: &str| names.is_empty() || names.iter().any(|w| w == n);
+    for test in guests::discover()?.into_iter().filter(|t| wanted(&t.name)) {
+        let runner = match (test.native, reference()) {
+            (true, _) => Runner::Native,
+            (false, Some(path)) if test.oracle => Runner::Reference(path),
+            (false, _) => {
+                println!("{:<24}no oracle: its expected output is written by hand", test.name);
+                continue;
+            }
+        };
+        let inv = guests::invocation(&test, test.links[0], &runner)?;
+        let out = inv.run(test.timeout).map_err(|e| e.to_string())?;
+        write_expected(&test.name, &test.expected_path(), &out)?;
+    }
+    for p in programs::discover()?.into_iter().filter(|p| wanted(&p.name) && p.native) {
+        let inv = programs::invocation(&p, None)?;
+        let out = inv.run(p.timeout.max(Duration::from_secs(300))).map_err(|e| e.to_string())?;
+        write_expected(&p.name, &p.script.with_extension("out"), &out)?;
+    }
+    Ok(())
+}
+
+fn write_expected(
+    name: &str,
+    path: &std::path::Path,
+    out: &omnirun_tests::run::Outcome,
+) -> Result<(), String> {
+    if out.status != 0 {
+        println!("{name:<24}status {}, not written\n{}{}", out.status, out.stdout, out.stderr);
+        return Ok(());
+    }
+    let old = std::fs::read_to_string(path).unwrap_or_default();
+    std::fs::write(path, &out.stdout).map_err(|e| format!("{}: {e}", path.display()))?;
+    let word = if old == out.stdout { "unchanged" } else { "written" };
+    println!("{name:<24}{word}, {:.2} s", out.time.as_secs_f64());
+    Ok(())
+}
+
+fn run_bench(args: &[String]) -> Result<(), String> {
+    let (mut runs, mut filter) = (3, Vec::new());
+    let mut it = args.iter();
+    while let Some(arg) = it.next() {
+        if arg == "-n" {
+            runs = it.next().and_then(|n| n.parse().ok()).ok_or("-n needs a number")?;
+        } else {
+            filter.push(arg.clone());
+        }
+    }
+    if !emulator().exists() {
+        return Err(format!("{} is missing: run `make release`", emulator().display()));
+    }
+    bench::bench(runs, &filter)
+}
+
+fn measure(args: &[String]) -> Result<(), String> {
+    let (program, rest) = args.split_first().ok_or("measure needs a command")?;
+    let start = std::time::Instant::now();
+    let status =
+        std::process::Command::new(program).args(rest).status().map_err(|e| format!("{program}: {e}"))?;
+    let seconds = start.elapsed().as_secs_f64();
+    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN)
+        .map_err(|e| e.to_string())?;
+    eprintln!("{seconds:.4} s, {} KiB peak, {status}", usage.max_rss());
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Real programs: scripts in `guest-tests/programs/`, run by the Debian tree's own bash under the emulator, so that
+//! every command in them is a foreign child as well. Expected output is what the host's bash and tools print.
+//!
+//! Directives as in [`crate::guests`], behind `# test:`: `timeout=SECONDS`, `full=only` (only with `OMNIRUN_FULL`),
+//! `limit=KIB` (run under that `ulimit -v`), `native=skip` (the output is not what the host would print).
+
+use crate::run::{Invocation, diff, quote, tail};
+use crate::{emulator, root, trees};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// One script.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// File name without extension.
+    pub name: String,
+    /// The script.
+    pub script: PathBuf,
+    /// Its time limit.
+    pub timeout: Duration,
+    /// Whether it runs only in the full form.
+    pub full_only: bool,
+    /// Address space limit in KiB.
+    pub limit: Option<u64>,
+    /// Whether the expected output can be made natively.
+    pub native: bool,
+}
+
+/// All scripts, by name.
+pub fn discover() -> Result<Vec<Program>, String> {
+    let dir = root().join("guest-tests/programs");
+    let mut list = Vec::new();
+    for entry in std::fs::read_dir(&dir).map_err(|e| format!("{}: {e}", dir.display()))?.flatten() {
+        let script = entry.path();
+        if script.extension().is_some_and(|e| e == "sh") {
+            list.push(load(script)?);
+        }
+    }
+    list.sort_by(|a: &Program, b| a.name.cmp(&b.name));
+    Ok(list)
+}
+
+fn load(script: PathBuf) -> Result<Program, String> {
+    let text = std::fs::read_to_string(&script).map_err(|e| format!("{}: {e}", script.display()))?;
+    let name = script.file_stem().expect("a script has a name").to_string_lossy().into_owned();
+    let timeout = Duration::from_secs(120);
+    let mut p = Program { name, script, timeout, full_only: false, limit: None, native: true };
+    for word in text.lines().take(8).filter_map(|l| l.split_once("# test: ")).flat_map(|(_, d)| d.split(' '))
+    {
+        let bad = || format!("{}: directive {word}", p.script.display());
+        match word.split_once('=').ok_or_else(bad)? {
+            ("timeout", v) => p.timeout = Duration::from_secs(v.parse().map_err(|_| bad())?),
+            ("limit", v) => p.limit = Some(v.parse().map_err(|_| bad())?),
+            ("full", "only") => p.full_only = true,
+            ("native", "skip") => p.native = false,
+            _ => return Err(bad()),
+        }
+    }
+    Ok(p)
+}
+
+/// Whether the long form was asked for.
+pub fn full() -> bool {
+    std::env::var_os("OMNIRUN_FULL").is_some()
+}
+
+/// The command for a script: on the host, or by the tree's bash under an emulator.
+pub fn invocation(p: &Program, qemu: Option<&Path>) -> Result<Invocation, String> {
+    let place = if qemu.is_some() { "guest" } else { "native" };
+    let work = root().join("build/work").join(format!("program-{}-{place}", p.name));
+    let _ = std::fs::remove_dir_all(&work);
+    std::fs::create_dir_all(&work).map_err(|e| format!("{}: {e}", work.display()))?;
+    let script = p.script.to_string_lossy().into_owned();
+    let mut words = match qemu {
+        None => vec!["/bin/bash".to_owned(), script],
+        Some(qemu) => {
+            let tree = trees().join("arm64");
+            let bash = tree.join("bin/bash");
+            [qemu, Path::new("-L"), &tree, &bash, Path::new(&script)]
+                .iter()
+                .map(|w| w.to_string_lossy().into_owned())
+                .collect()
+        }
+    };
+    if let Some(kib) = p.limit {
+        let line: Vec<String> = words.iter().map(|w| quote(w)).collect();
+        words = vec!["/bin/bash".into(), "-c".into(), format!("ulimit -v {kib}; exec {}", line.join(" "))];
+    }
+    let mut inv = Invocation::new(words, &work);
+    if full() {
+        inv.env.push(("FULL".to_owned(), "1".to_owned()));
+    }
+    inv.env.push(("PROGRAMS".to_owned(), root().join("guest-tests/programs").to_string_lossy().into_owned()));
+    Ok(inv)
+}
+
+/// Runs a script under the emulator and compares.
+pub fn check(p: &Program) -> Result<(), String> {
+    let expected_path = p.script.with_extension("out");
+    let expected =
+        std::fs::read_to_string(&expected_path).map_err(|e| format!("{}: {e}", expected_path.display()))?;
+    let inv = invocation(p, Some(&emulator()))?;
+    let out = inv.run(p.timeout).map_err(|e| format!("{}: {e}", inv.words[0]))?;
+    if out.status == 0 && out.stdout == expected {
+        let _ = std::fs::remove_dir_all(&inv.dir);
+        return Ok(());
+    }
+    let what = if out.status == 124 { "time limit".to_owned() } else { format!("status {}", out.status) };
+    Err(format!(
+        "{what} after {:.1} s\n{}{}reproduce: {}",
+        out.time.as_secs_f64(),
+        diff(&expected, &out.stdout, 20),
+        tail(&out.stderr, 20),
+        inv.shell_line()
+    ))
+}

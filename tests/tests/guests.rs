@@ -1,0 +1,65 @@
+//! Runs every guest program natively, then under the emulator in each mode: `aarch64::NAME[LINK]::MODE`.
+//! With `OMNIRUN_ORACLE=1` the reference emulator is asked as well.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use omnirun_tests::guests::{self, Link, Runner};
+use omnirun_tests::{emulator, known};
+
+fn main() {
+    let args = Arguments::from_args();
+    match trials() {
+        Ok(list) => libtest_mimic::run(&args, list).exit(),
+        Err(e) => {
+            eprintln!("guests: {e}");
+            std::process::exit(1);
+        }
+    }
+}
+
+fn trials() -> Result<Vec<Trial>, String> {
+    let known = std::sync::Arc::new(known::load()?);
+    let mut list = Vec::new();
+    let there = emulator();
+    list.push(Trial::test("emulator_is_built", move || {
+        let hint = format!("{} is missing: run `make test`, which builds it", there.display());
+        if there.exists() { Ok(()) } else { Err(hint.into()) }
+    }));
+    for test in guests::discover()? {
+        for runner in guests::runners(&test) {
+            let links = match runner {
+                Runner::Native => vec![test.links[0]],
+                // The flavours differ in loading only, so one of them is enough outside the plain mode.
+                Runner::Ours(ref m) if m.name != "jit" => vec![test.links[0]],
+                Runner::Ours(_) | Runner::Reference(_) => test.links.clone(),
+            };
+            for link in links {
+                list.push(trial(test.clone(), link, runner.clone(), known.clone()));
+            }
+        }
+    }
+    Ok(list)
+}
+
+fn trial(
+    t: guests::GuestTest,
+    link: Link,
+    runner: Runner,
+    known: std::sync::Arc<Vec<known::Known>>,
+) -> Trial {
+    let guest = if matches!(runner, Runner::Native) { "native" } else { "aarch64" };
+    let name = format!("{guest}::{}[{}]::{}", t.name, link.name(), runner.name());
+    Trial::test(name, move || {
+        let entry = known::find(&known, guest, &t.name, runner.name());
+        let verdict = guests::check(&t, link, &runner).or_else(|first| retry(&t, link, &runner, first));
+        known::judge(entry, verdict).map_err(Failed::from)
+    })
+}
+
+/// The native run is the measure of the test itself; on a loaded machine a timing test may need a second try there.
+/// The emulator gets none: a failure that comes and goes is still a failure.
+fn retry(t: &guests::GuestTest, link: Link, runner: &Runner, first: String) -> Result<(), String> {
+    match runner {
+        Runner::Native => guests::check(t, link, runner),
+        Runner::Reference(_) | Runner::Ours(_) => Err(first),
+    }
+}
