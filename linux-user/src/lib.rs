@@ -1,5 +1,10 @@
 //! linux-user: runs Linux programs of another architecture as host processes.
 
+pub mod cpu;
 pub mod errno;
 pub mod host_signal;
+pub mod mm;
+pub mod process;
+pub mod signal;
 pub mod sys;
+pub mod task;

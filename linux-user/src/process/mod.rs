@@ -1,0 +1,3 @@
+//! Processes and threads: creation, exec, exit, waiting, identity, scheduling, futexes.
+
+pub mod exit;

@@ -1,0 +1,176 @@
+//! Signal actions (`SigHand`) and what the host is told of them.
+//!
+//! Input: the guest's `sigaction`; output: the guest's table and the host's disposition, which agree so that the kernel
+//! itself discards ignored signals, ends the process by default and keeps SA_NOCLDWAIT's promise.
+
+use crate::errno::Errno;
+use crate::host_signal::{self, ALL_ASYNC, KSigaction, NSIG, SYNC_MASK, bit};
+use crate::task::lock;
+use std::sync::Mutex;
+
+/// `sa_flags` bits (the same on all our guests but MIPS, whose table converts them).
+pub mod sa {
+    /// Children that stop send no SIGCHLD.
+    pub const NOCLDSTOP: u64 = 1;
+    /// Children leave no zombie.
+    pub const NOCLDWAIT: u64 = 2;
+    /// The handler takes siginfo and context.
+    pub const SIGINFO: u64 = 4;
+    /// `sa_restorer` is valid.
+    pub const RESTORER: u64 = 0x0400_0000;
+    /// Run on the alternate stack.
+    pub const ONSTACK: u64 = 0x0800_0000;
+    /// Restart interrupted calls.
+    pub const RESTART: u64 = 0x1000_0000;
+    /// Do not block the signal itself.
+    pub const NODEFER: u64 = 0x4000_0000;
+    /// Back to the default when delivered.
+    pub const RESETHAND: u64 = 0x8000_0000;
+    /// Probing for flag support is understood (the bit itself is always cleared).
+    pub const UNSUPPORTED: u64 = 0x400;
+    /// Tag bits of a fault address are kept.
+    pub const EXPOSE_TAGBITS: u64 = 0x800;
+    /// All that a kernel knows; others are cleared on return.
+    pub const KNOWN: u64 =
+        NOCLDSTOP | NOCLDWAIT | SIGINFO | RESTORER | ONSTACK | RESTART | NODEFER | RESETHAND | EXPOSE_TAGBITS;
+}
+
+/// The guest's action for one signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SigAction {
+    /// 0 = default, 1 = ignore, else the handler's address.
+    pub handler: u64,
+    /// `SA_*` of [`sa`].
+    pub flags: u64,
+    /// Return trampoline with SA_RESTORER.
+    pub restorer: u64,
+    /// Blocked while the handler runs.
+    pub mask: u64,
+}
+
+/// `SIG_DFL`.
+pub const SIG_DFL: u64 = 0;
+/// `SIG_IGN`.
+pub const SIG_IGN: u64 = 1;
+
+/// What a delivered signal does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DefaultAction {
+    /// Nothing (also SIGCONT once it has continued the process, which the host kernel does).
+    Ignore,
+    /// The process stops.
+    Stop,
+    /// The process ends, perhaps with a core file.
+    Terminate,
+}
+
+/// The default action of a signal.
+pub fn default_action(sig: i32) -> DefaultAction {
+    match sig {
+        libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH | libc::SIGCONT => DefaultAction::Ignore,
+        libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => DefaultAction::Stop,
+        _ => DefaultAction::Terminate,
+    }
+}
+
+/// Signal actions of a group of tasks (CLONE_SIGHAND).
+pub struct SigHand {
+    actions: Mutex<[SigAction; NSIG]>,
+}
+
+impl SigHand {
+    /// All default but what this process inherited as ignored.
+    pub fn inherited() -> SigHand {
+        let mut actions = [SigAction::default(); NSIG];
+        for sig in 1..=NSIG as i32 {
+            if host_signal::host_sigaction(sig, None).is_ok_and(|old| old.handler == SIG_IGN) {
+                actions[sig as usize - 1].handler = SIG_IGN;
+            }
+        }
+        SigHand { actions: Mutex::new(actions) }
+    }
+
+    /// A private copy, for a child without CLONE_SIGHAND.
+    pub fn duplicate(&self) -> SigHand {
+        SigHand { actions: Mutex::new(*lock(&self.actions)) }
+    }
+
+    /// The table held still, so that a fork copies it whole.
+    pub fn freeze(&self) -> impl Drop + '_ {
+        lock(&self.actions)
+    }
+
+    /// The action of `sig` (1 to 64).
+    pub fn get(&self, sig: i32) -> SigAction {
+        lock(&self.actions)[sig as usize - 1]
+    }
+
+    /// Sets the action of `sig` and tells the host; returns the former one.
+    pub fn set(&self, sig: i32, mut action: SigAction) -> Result<SigAction, Errno> {
+        action.flags &= sa::KNOWN;
+        action.mask &= !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
+        let mut actions = lock(&self.actions);
+        tell_host(sig, &action)?;
+        Ok(std::mem::replace(&mut actions[sig as usize - 1], action))
+    }
+
+    /// What the kernel does when a handler with SA_RESETHAND is entered.
+    pub fn reset(&self, sig: i32) {
+        let mut actions = lock(&self.actions);
+        let action = &mut actions[sig as usize - 1];
+        action.handler = SIG_DFL;
+        // One that is already recorded finds the guest's table, which now says default.
+        let _ = tell_host(sig, action);
+    }
+
+    /// CLONE_CLEAR_SIGHAND: handlers become default, ignored stays.
+    pub fn clear_handlers(&self) {
+        let mut actions = lock(&self.actions);
+        for (index, action) in actions.iter_mut().enumerate() {
+            if action.handler > SIG_IGN {
+                *action = SigAction::default();
+                let _ = tell_host(index as i32 + 1, action);
+            }
+        }
+    }
+
+    /// The CPU's signals always have our handler; before an exec the ignored ones must be the host's again.
+    pub fn before_exec(&self) {
+        self.each_ignored_sync(|sig| {
+            let _ = host_signal::host_sigaction(
+                sig,
+                Some(&KSigaction { handler: SIG_IGN, ..KSigaction::default() }),
+            );
+        });
+    }
+
+    /// Undoes [`SigHand::before_exec`] when the exec failed.
+    pub fn exec_failed(&self) {
+        self.each_ignored_sync(|sig| {
+            let _ = host_signal::host_sigaction(sig, Some(&host_signal::recording_action(0)));
+        });
+    }
+
+    fn each_ignored_sync(&self, act: impl Fn(i32)) {
+        let actions = lock(&self.actions);
+        for sig in host_signal::SYNC_SIGNALS {
+            if actions[sig as usize - 1].handler == SIG_IGN {
+                act(sig);
+            }
+        }
+    }
+}
+
+fn tell_host(sig: i32, action: &SigAction) -> Result<(), Errno> {
+    if SYNC_MASK & bit(sig) != 0 {
+        return Ok(());
+    }
+    let child_flags = action.flags & (sa::NOCLDSTOP | sa::NOCLDWAIT);
+    let host = match action.handler {
+        SIG_DFL | SIG_IGN => {
+            KSigaction { handler: action.handler, flags: child_flags, restorer: 0, mask: ALL_ASYNC }
+        }
+        _ => host_signal::recording_action(child_flags),
+    };
+    host_signal::host_sigaction(sig, Some(&host)).map(|_| ())
+}
