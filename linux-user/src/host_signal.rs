@@ -346,8 +346,8 @@ unsafe fn fault(slots: &HostSlots, sig: i32, info: *const libc::siginfo_t, uc: *
     die_of_own_fault(sig, info, uc);
 }
 
-fn uaccess_fixup(_pc: u64) -> Option<u64> {
-    None
+fn uaccess_fixup(pc: u64) -> Option<u64> {
+    crate::sys::uaccess::fixup(pc)
 }
 
 /// Our own bug: say where, and let the fault happen again under the default action.

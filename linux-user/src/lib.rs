@@ -2,6 +2,7 @@
 
 pub mod cpu;
 pub mod errno;
+pub mod guest_mem;
 pub mod host_signal;
 pub mod mm;
 pub mod process;

@@ -1,5 +1,6 @@
 //! Host primitives: raw system calls and fault-safe access to guest memory. Host-OS code that others build on.
 
 pub mod safe_syscall;
+pub mod uaccess;
 
 pub use safe_syscall::{raw_syscall, safe_syscall};
