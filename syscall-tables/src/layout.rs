@@ -1,0 +1,186 @@
+//! Where the fields of a structure are on an arch, and conversion of one arch's bytes into another's.
+//!
+//! Layouts follow the C rules: a field is aligned to its type, except that the alignment of 64-bit integers is a fact of
+//! the ABI and that packed structures have none. Fields are matched by name, so variants with other orders convert too.
+
+use crate::tables::{ARCHES, Arch, STRUCTS};
+use crate::types::{Field, StructId, Ty};
+use std::sync::OnceLock;
+
+/// One placed field.
+#[derive(Debug)]
+pub struct FieldAt {
+    /// Its declaration.
+    pub field: &'static Field,
+    /// Offset in bytes.
+    pub offset: usize,
+    /// Size of one element.
+    pub size: usize,
+}
+
+/// A structure as placed on an arch.
+#[derive(Debug)]
+pub struct Layout {
+    /// Bytes in all, with tail padding.
+    pub size: usize,
+    /// Alignment.
+    pub align: usize,
+    /// In order of declaration.
+    pub fields: Vec<FieldAt>,
+}
+
+impl Layout {
+    /// The field of that name.
+    pub fn field(&self, name: &str) -> Option<&FieldAt> {
+        self.fields.iter().find(|f| f.field.name == name)
+    }
+}
+
+/// (size, alignment) of a type on an arch.
+pub fn element(ty: Ty, arch: Arch) -> (usize, usize) {
+    let info = arch.info();
+    match ty {
+        Ty::I8 | Ty::U8 => (1, 1),
+        Ty::I16 | Ty::U16 => (2, 2),
+        Ty::I32 | Ty::U32 => (4, 4),
+        Ty::I64 | Ty::U64 => (8, info.align64),
+        Ty::Long | Ty::ULong | Ty::Ptr => (info.word, info.word),
+        Ty::Struct(id) => {
+            let l = layout(id, arch);
+            (l.size, l.align)
+        }
+    }
+}
+
+fn compute(id: StructId, arch: Arch) -> Layout {
+    let v = id.on(arch);
+    let (mut at, mut align) = (0usize, 1usize);
+    let mut fields = Vec::with_capacity(v.fields.len());
+    for f in v.fields {
+        let (size, mut a) = element(f.ty, arch);
+        if v.packed {
+            a = 1;
+        }
+        at = at.next_multiple_of(a);
+        fields.push(FieldAt { field: f, offset: at, size });
+        at += size * (f.count.max(1) as usize);
+        align = align.max(a);
+    }
+    Layout { size: at.next_multiple_of(align), align, fields }
+}
+
+/// The layout, computed once.
+pub fn layout(id: StructId, arch: Arch) -> &'static Layout {
+    static CACHE: OnceLock<Vec<OnceLock<Layout>>> = OnceLock::new();
+    let all = CACHE.get_or_init(|| (0..STRUCTS.len() * ARCHES.len()).map(|_| OnceLock::new()).collect());
+    all[arch as usize * STRUCTS.len() + id.0 as usize].get_or_init(|| compute(id, arch))
+}
+
+/// True if the bytes mean the same on both.
+pub fn same_layout(ty: Ty, a: Arch, b: Arch) -> bool {
+    if a == b {
+        return true;
+    }
+    if element(ty, a).0 != element(ty, b).0 {
+        return false;
+    }
+    match ty {
+        Ty::I8 | Ty::U8 => true,
+        Ty::I16
+        | Ty::U16
+        | Ty::I32
+        | Ty::U32
+        | Ty::I64
+        | Ty::U64
+        | Ty::Long
+        | Ty::ULong
+        | Ty::Ptr => a.info().big_endian == b.info().big_endian,
+        Ty::Struct(id) => {
+            let (la, lb) = (layout(id, a), layout(id, b));
+            la.fields.len() == lb.fields.len()
+                && la.fields.iter().zip(&lb.fields).all(|(x, y)| {
+                    x.field.name == y.field.name
+                        && x.offset == y.offset
+                        && x.field.count == y.field.count
+                        && same_layout(x.field.ty, a, b)
+                        && same_layout(y.field.ty, a, b)
+                })
+        }
+    }
+}
+
+/// Reads a scalar of `bytes.len()` bytes, sign-extended if `signed`.
+pub(crate) fn get(bytes: &[u8], big: bool, signed: bool) -> u64 {
+    let mut v = 0u64;
+    for i in 0..bytes.len() {
+        let b = if big { bytes[i] } else { bytes[bytes.len() - 1 - i] };
+        v = v << 8 | u64::from(b);
+    }
+    if signed && bytes.len() < 8 && !bytes.is_empty() {
+        let shift = 64 - 8 * bytes.len() as u32;
+        v = ((v << shift) as i64 >> shift) as u64;
+    }
+    v
+}
+
+/// Writes the low bytes of a scalar.
+pub(crate) fn put(bytes: &mut [u8], big: bool, mut v: u64) {
+    let n = bytes.len();
+    for i in 0..n {
+        bytes[if big { n - 1 - i } else { i }] = v as u8;
+        v >>= 8;
+    }
+}
+
+fn signed(ty: Ty) -> bool {
+    matches!(ty, Ty::I8 | Ty::I16 | Ty::I32 | Ty::I64 | Ty::Long)
+}
+
+impl FieldAt {
+    /// The (first) scalar value of this field in a structure's bytes.
+    pub fn get(&self, bytes: &[u8], arch: Arch) -> u64 {
+        let end = self.offset + self.size;
+        bytes.get(self.offset..end).map_or(0, |b| get(b, arch.info().big_endian, signed(self.field.ty)))
+    }
+
+    /// Stores a scalar value into this field.
+    pub fn put(&self, bytes: &mut [u8], arch: Arch, value: u64) {
+        let end = self.offset + self.size;
+        if let Some(b) = bytes.get_mut(self.offset..end) {
+            put(b, arch.info().big_endian, value);
+        }
+    }
+}
+
+/// The scalar at the start of `bytes`.
+pub fn read_scalar(ty: Ty, bytes: &[u8], arch: Arch) -> u64 {
+    let n = element(ty, arch).0;
+    bytes.get(..n).map_or(0, |b| get(b, arch.info().big_endian, signed(ty)))
+}
+
+/// Converts one element of type `ty`. Bytes of `dst` that have no source become zero.
+pub fn convert(ty: Ty, from: Arch, src: &[u8], to: Arch, dst: &mut [u8]) {
+    match ty {
+        Ty::Struct(id) => {
+            let (lf, lt) = (layout(id, from), layout(id, to));
+            dst[..lt.size].fill(0);
+            for (i, t) in lt.fields.iter().enumerate() {
+                let same = lf.fields.get(i).filter(|f| f.field.name == t.field.name);
+                let Some(f) = same.or_else(|| lf.field(t.field.name)) else { continue };
+                let n = f.field.count.max(1).min(t.field.count.max(1)) as usize;
+                for k in 0..n {
+                    let s = &src[f.offset + k * f.size..][..f.size];
+                    let d = &mut dst[t.offset + k * t.size..][..t.size];
+                    match (f.field.ty, t.field.ty) {
+                        (Ty::Struct(_), Ty::Struct(_)) => convert(t.field.ty, from, s, to, d),
+                        (ft, _) => put(d, to.info().big_endian, get(s, from.info().big_endian, signed(ft))),
+                    }
+                }
+            }
+        }
+        _ => {
+            let (ns, nd) = (element(ty, from).0, element(ty, to).0);
+            put(&mut dst[..nd], to.info().big_endian, get(&src[..ns], from.info().big_endian, signed(ty)));
+        }
+    }
+}
