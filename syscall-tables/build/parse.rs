@@ -205,7 +205,8 @@ fn load_flags(dir: &Path, t: &mut Tables) -> Res<()> {
         let mut i = 0;
         while i < w.len() {
             let name = w[i].to_string();
-            let value = number(w.get(i + 1).ok_or_else(|| format!("{at}: value of {name} missing"))?).map_err(err)?;
+            let value =
+                number(w.get(i + 1).ok_or_else(|| format!("{at}: value of {name} missing"))?).map_err(err)?;
             i += 2;
             let mut mask = if set.is_enum { u64::MAX } else { value };
             if let Some(m) = w.get(i).and_then(|m| m.strip_prefix('/')) {
@@ -278,7 +279,8 @@ fn load_calls(dir: &Path, t: &mut Tables) -> Res<()> {
         };
         let mut list = Vec::new();
         for a in args.split(", ").filter(|a| !a.trim().is_empty()) {
-            let (n, ty) = a.split_once(':').ok_or_else(|| format!("{at}: 'name:type' expected, found '{a}'"))?;
+            let (n, ty) =
+                a.split_once(':').ok_or_else(|| format!("{at}: 'name:type' expected, found '{a}'"))?;
             list.push(Arg { name: n.trim().into(), ty: ty.trim().into() });
         }
         if list.len() > 6 {

@@ -96,13 +96,15 @@ impl Names {
     fn arg(&self, call: &Call, ty: &str) -> String {
         let at = &call.name;
         let scalars = [
-            "fd", "dirfd", "int", "uint", "long", "ulong", "size", "off", "mode", "dev", "pid", "uid", "sig", "addr",
-            "hex", "path", "rpath", "str", "ioctl", "fcntl", "u64",
+            "fd", "dirfd", "int", "uint", "long", "ulong", "size", "off", "mode", "dev", "pid", "uid", "sig",
+            "addr", "hex", "path", "rpath", "str", "ioctl", "fcntl", "u64",
         ];
         if scalars.contains(&ty) {
             return format!("ArgTy::{}", camel(ty));
         }
-        let Some((dir, rest)) = ty.split_once('.') else { fail(format!("{at}: unknown argument type '{ty}'")) };
+        let Some((dir, rest)) = ty.split_once('.') else {
+            fail(format!("{at}: unknown argument type '{ty}'"))
+        };
         if dir == "flags" || dir == "enum" {
             return format!("ArgTy::Flags(FlagSetId({}))", self.flag(rest, at));
         }
@@ -119,7 +121,10 @@ impl Names {
         let (count, actual) = count.split_once(';').unwrap_or((count, ""));
         let count_of = |c: &str| -> String {
             let index = |n: &str| {
-                call.args.iter().position(|a| a.name == n).unwrap_or_else(|| fail(format!("{at}: no argument '{n}'")))
+                call.args
+                    .iter()
+                    .position(|a| a.name == n)
+                    .unwrap_or_else(|| fail(format!("{at}: no argument '{n}'")))
             };
             match c {
                 "" => "Count::Same".into(),
@@ -141,7 +146,11 @@ impl Names {
             "str" => "MemTy::Strings".to_string(),
             e => format!("MemTy::Elem({})", self.ty(e, at)),
         };
-        format!("ArgTy::Mem(MemArg {{ dir: Dir::{dir}, ty: {what}, count: {}, actual: {} }})", count_of(count), count_of(actual))
+        format!(
+            "ArgTy::Mem(MemArg {{ dir: Dir::{dir}, ty: {what}, count: {}, actual: {} }})",
+            count_of(count),
+            count_of(actual)
+        )
     }
 }
 
@@ -167,7 +176,11 @@ fn arches(o: &mut String, t: &Tables) {
     for a in &t.arches {
         let _ = writeln!(o, "    /// `{}`\n    {},", a.name, camel(&a.name));
     }
-    let _ = writeln!(o, "}}\n\n/// Facts of every [`Arch`], in order.\npub static ARCHES: [ArchInfo; {}] = [", t.arches.len());
+    let _ = writeln!(
+        o,
+        "}}\n\n/// Facts of every [`Arch`], in order.\npub static ARCHES: [ArchInfo; {}] = [",
+        t.arches.len()
+    );
     for (i, a) in t.arches.iter().enumerate() {
         let tbl = t.arches.iter().position(|b| b.tbl == a.tbl).unwrap_or(i);
         let _ = writeln!(
@@ -207,14 +220,21 @@ fn errno(o: &mut String, t: &Tables) {
 
 fn flags(o: &mut String, t: &Tables, names: &Names) {
     let host = names.arches["x86_64"];
-    let _ = writeln!(o, "/// Every set of flags or enumeration.\npub static FLAG_SETS: [FlagSet; {}] = [", t.flags.len());
+    let _ = writeln!(
+        o,
+        "/// Every set of flags or enumeration.\npub static FLAG_SETS: [FlagSet; {}] = [",
+        t.flags.len()
+    );
     for f in &t.flags {
         let mut differs = 0u32;
         let mut rows = String::new();
         for e in &f.entries {
             let mut over: BTreeMap<usize, u64> = BTreeMap::new();
             for (a, v) in &e.over {
-                over.insert(*names.arches.get(a).unwrap_or_else(|| fail(format!("flags {}: no arch '{a}'", f.name))), *v);
+                over.insert(
+                    *names.arches.get(a).unwrap_or_else(|| fail(format!("flags {}: no arch '{a}'", f.name))),
+                    *v,
+                );
             }
             let host_value = over.get(&host).copied().unwrap_or(e.value);
             for i in 0..t.arches.len() {
@@ -240,7 +260,12 @@ fn flags(o: &mut String, t: &Tables, names: &Names) {
     }
     o.push_str("];\n\n/// Names of the sets.\npub mod flags {\n    use super::FlagSetId;\n");
     for (i, f) in t.flags.iter().enumerate() {
-        let _ = writeln!(o, "    /// `{}`\n    pub const {}: FlagSetId = FlagSetId({i});", f.name, shout(&f.name));
+        let _ = writeln!(
+            o,
+            "    /// `{}`\n    pub const {}: FlagSetId = FlagSetId({i});",
+            f.name,
+            shout(&f.name)
+        );
     }
     o.push_str("}\n\n");
 }
@@ -265,7 +290,8 @@ fn structs(o: &mut String, t: &Tables, names: &Names) {
         list.sort_by_key(|s| s.arches.is_empty());
         for s in list {
             let mask = if s.arches.is_empty() { u32::MAX } else { names.arch_mask(&s.arches, n) };
-            let _ = writeln!(o, "        StructVariant {{ arches: {mask:#x}, packed: {}, fields: &[", s.packed);
+            let _ =
+                writeln!(o, "        StructVariant {{ arches: {mask:#x}, packed: {}, fields: &[", s.packed);
             for f in &s.fields {
                 let _ = writeln!(
                     o,
@@ -293,11 +319,18 @@ fn calls(o: &mut String, t: &Tables, names: &Names) {
     for c in &t.calls {
         let _ = writeln!(o, "    /// `{}`\n    {},", c.name, camel(&c.name));
     }
-    let _ = writeln!(o, "}}\n\n/// Description of every call, indexed by [`CallId`].\npub static CALLS: [CallDesc; {}] = [", t.calls.len());
+    let _ = writeln!(
+        o,
+        "}}\n\n/// Description of every call, indexed by [`CallId`].\npub static CALLS: [CallDesc; {}] = [",
+        t.calls.len()
+    );
     let host: HashMap<&str, u32> = t.numbers["x86_64"].iter().map(|(n, s)| (s.as_str(), *n)).collect();
     for c in &t.calls {
-        let args: Vec<String> =
-            c.args.iter().map(|a| format!("ArgDesc {{ name: {:?}, ty: {} }}", a.name, names.arg(c, &a.ty))).collect();
+        let args: Vec<String> = c
+            .args
+            .iter()
+            .map(|a| format!("ArgDesc {{ name: {:?}, ty: {} }}", a.name, names.arg(c, &a.ty)))
+            .collect();
         let level = match c.level.as_str() {
             "plain" => "Level::Plain",
             "handler" => "Level::Handler",
@@ -370,7 +403,8 @@ fn ioctls(o: &mut String, t: &Tables, names: &Names) {
                 Some(c) => c.bytes().next().map_or(0, u64::from),
                 None => number(parts[0]).unwrap_or_else(|e| fail(format!("{}: {e}", i.name))),
             };
-            let nr = number(parts.get(1).copied().unwrap_or("")).unwrap_or_else(|e| fail(format!("{}: {e}", i.name)));
+            let nr = number(parts.get(1).copied().unwrap_or(""))
+                .unwrap_or_else(|e| fail(format!("{}: {e}", i.name)));
             let size = match parts.get(2) {
                 Some(s) => format!("Some({})", names.ty(s, &i.name)),
                 None => "None".into(),
@@ -384,7 +418,10 @@ fn ioctls(o: &mut String, t: &Tables, names: &Names) {
             };
             format!("IoctlNr::Coded {{ dir: {d}, group: {group}, nr: {nr}, size: {size} }}")
         } else {
-            format!("IoctlNr::Fixed({:#x})", number(&i.number).unwrap_or_else(|e| fail(format!("{}: {e}", i.name))))
+            format!(
+                "IoctlNr::Fixed({:#x})",
+                number(&i.number).unwrap_or_else(|e| fail(format!("{}: {e}", i.name)))
+            )
         };
         let arg = match i.dir.as_str() {
             "none" => "IoctlArg::None".to_string(),
@@ -405,7 +442,12 @@ fn ioctls(o: &mut String, t: &Tables, names: &Names) {
         let over: Vec<String> = i
             .over
             .iter()
-            .map(|(a, v)| format!("({}, {v:#x})", names.arches.get(a).unwrap_or_else(|| fail(format!("{}: no arch '{a}'", i.name)))))
+            .map(|(a, v)| {
+                format!(
+                    "({}, {v:#x})",
+                    names.arches.get(a).unwrap_or_else(|| fail(format!("{}: no arch '{a}'", i.name)))
+                )
+            })
             .collect();
         let _ = writeln!(
             o,

@@ -86,15 +86,9 @@ pub fn same_layout(ty: Ty, a: Arch, b: Arch) -> bool {
     }
     match ty {
         Ty::I8 | Ty::U8 => true,
-        Ty::I16
-        | Ty::U16
-        | Ty::I32
-        | Ty::U32
-        | Ty::I64
-        | Ty::U64
-        | Ty::Long
-        | Ty::ULong
-        | Ty::Ptr => a.info().big_endian == b.info().big_endian,
+        Ty::I16 | Ty::U16 | Ty::I32 | Ty::U32 | Ty::I64 | Ty::U64 | Ty::Long | Ty::ULong | Ty::Ptr => {
+            a.info().big_endian == b.info().big_endian
+        }
         Ty::Struct(id) => {
             let (la, lb) = (layout(id, a), layout(id, b));
             la.fields.len() == lb.fields.len()
