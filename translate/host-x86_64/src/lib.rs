@@ -1,1 +1,5 @@
-//! host-x86_64
+//! The x86-64 host: register map, lowering, allocation, encoding.
+//!
+//! Input: IR of a region; output: relocatable host bytes with side tables. `asm` holds the encodings.
+
+pub mod asm;
