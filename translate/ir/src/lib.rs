@@ -10,6 +10,7 @@ mod guest;
 mod machine;
 mod ops;
 mod region;
+pub mod softfloat;
 pub mod state;
 mod types;
 
