@@ -63,15 +63,7 @@ impl Mm {
     }
 
     /// `mmap`. `offset` is in bytes.
-    pub fn mmap(
-        &self,
-        addr: GuestAddr,
-        len: u64,
-        prot: u32,
-        flags: u64,
-        fd: i32,
-        offset: u64,
-    ) -> SysResult {
+    pub fn mmap(&self, addr: GuestAddr, len: u64, prot: u32, flags: u64, fd: i32, offset: u64) -> SysResult {
         self.mmap_kind(addr, len, prot, flags, fd, offset, Kind::Plain)
     }
 
