@@ -1,0 +1,72 @@
+//! The code arena: one executable mapping per process, filled from the bottom, emptied as a whole.
+
+use crate::sys::Mapping;
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Host code is installed at multiples of this.
+const ALIGN: usize = 16;
+
+/// The arena. The runtime entries stay at its bottom for ever.
+pub(crate) struct Arena {
+    map: Mapping,
+    kept: usize,
+    used: usize,
+}
+
+impl Arena {
+    pub fn new(len: usize) -> io::Result<Arena> {
+        Ok(Arena { map: Mapping::new(len, true)?, kept: 0, used: 0 })
+    }
+
+    /// Host address range of the whole arena.
+    pub fn range(&self) -> std::ops::Range<u64> {
+        let b = self.map.base() as u64;
+        b..b + self.map.len() as u64
+    }
+
+    /// Bytes in use.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Copies `bytes` in; `None` when full.
+    pub fn install(&mut self, bytes: &[u8]) -> Option<u64> {
+        let at = self.used.next_multiple_of(ALIGN);
+        if at + bytes.len() > self.map.len() {
+            return None;
+        }
+        self.used = at + bytes.len();
+        // SAFETY: [at, at + len) is inside the mapping and no code that runs lies there: it is above `used`.
+        unsafe {
+            let dst = self.map.base().add(at);
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), dst, bytes.len());
+            Some(dst as u64)
+        }
+    }
+
+    /// What is installed now survives [`Arena::clear`].
+    pub fn keep(&mut self) {
+        self.kept = self.used;
+    }
+
+    /// Forgets everything but the kept part. No thread may be in translated code.
+    pub fn clear(&mut self) {
+        self.used = self.kept;
+    }
+
+    /// Atomically replaces the 4-byte aligned field at `addr`, which other threads may be executing.
+    pub fn patch32(&self, addr: u64, value: u32) {
+        assert!(self.range().contains(&addr) && addr % 4 == 0, "patches are aligned fields of the arena");
+        // SAFETY: aligned, inside our mapping, accessed atomically by all writers; the CPU fetches an aligned
+        // 4-byte field whole.
+        unsafe { AtomicU32::from_ptr(addr as *mut u32) }.store(value, Ordering::Release);
+    }
+
+    /// Atomically replaces the 8-byte aligned datum at `addr`.
+    pub fn patch64(&self, addr: u64, value: u64) {
+        assert!(self.range().contains(&addr) && addr % 8 == 0, "patches are aligned fields of the arena");
+        // SAFETY: as in `patch32`.
+        unsafe { std::sync::atomic::AtomicU64::from_ptr(addr as *mut u64) }.store(value, Ordering::Release);
+    }
+}

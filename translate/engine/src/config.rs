@@ -1,0 +1,84 @@
+//! What the user of the engine chooses.
+
+use crate::Memory;
+use ir::{BackEnd, Guest};
+use std::sync::Arc;
+
+/// How regions are run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Tier {
+    /// Translated code.
+    #[default]
+    Quick,
+    /// The IR interpreter.
+    Interpreter,
+}
+
+/// Stages that can be logged; each is a bit of [`Config::log_mask`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum LogItem {
+    /// Guest disassembly of each region.
+    InAsm = 1,
+    /// IR as the front end made it.
+    Op = 2,
+    /// IR after the passes.
+    OpOpt = 4,
+    /// Host disassembly with guest addresses.
+    OutAsm = 8,
+    /// Each region entered (turns linking off).
+    Exec = 16,
+    /// CPU state before each region (turns linking off).
+    Cpu = 32,
+}
+
+/// Receives log text.
+pub type LogSink = Arc<dyn Fn(LogItem, &str) + Send + Sync>;
+
+/// Configuration of an [`crate::Engine`].
+pub struct Config {
+    /// The guest CPU.
+    pub guest: Box<dyn Guest>,
+    /// Guest memory.
+    pub memory: Arc<dyn Memory>,
+    /// The host back end.
+    pub back_end: Box<dyn BackEnd>,
+    /// How to run.
+    pub tier: Tier,
+    /// Bytes of the code arena.
+    pub arena: usize,
+    /// One guest instruction per region.
+    pub one_insn: bool,
+    /// Do not link regions.
+    pub no_chain: bool,
+    /// Or of [`LogItem`]s.
+    pub log_mask: u32,
+    /// Where logs go.
+    pub log: Option<LogSink>,
+    /// Only log regions that start in one of these guest ranges (empty: all).
+    pub log_filter: Vec<std::ops::Range<u64>>,
+    /// Called for each installed region: (host address, length, guest pc); for profilers' symbol maps.
+    pub on_install: Option<Box<dyn Fn(u64, usize, u64) + Send + Sync>>,
+    /// Renders the CPU for [`LogItem::Cpu`].
+    pub dump_cpu: Option<fn(&crate::CpuState) -> String>,
+}
+
+impl Config {
+    /// Defaults for everything that has one.
+    pub fn new(guest: Box<dyn Guest>, memory: Arc<dyn Memory>, back_end: Box<dyn BackEnd>) -> Config {
+        Config {
+            guest,
+            memory,
+            back_end,
+            tier: Tier::Quick,
+            arena: 256 << 20,
+            one_insn: false,
+            no_chain: false,
+            log_mask: 0,
+            log: None,
+            log_filter: Vec::new(),
+            on_install: None,
+            dump_cpu: None,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The per-thread CPU: the state block, the look-up table for indirect branches and the return-prediction stack.
+
+use crate::sys::Mapping;
+use ir::state::{GUEST_OFFSET, Header};
+use ir::{DEAD_KEY, FpState, SlotTable};
+use std::alloc::Layout;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Entries of the per-thread look-up table.
+const LOOKUP_ENTRIES: usize = 4096;
+/// Bytes of the return-prediction stack, without its guard page.
+const RETURN_STACK: usize = 256 << 10;
+/// Bytes at its top that hold the sentinel, so that underflow is found by an ordinary return.
+const SENTINEL: usize = 4096;
+/// Size of the guard below it.
+const GUARD: usize = 4096;
+
+/// One look-up entry: key and host address, read by translated code.
+#[repr(C)]
+pub(crate) struct LookupEntry {
+    pub key: AtomicU64,
+    pub host: AtomicU64,
+}
+
+/// What the host's fault handler recorded about the last memory fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FaultInfo {
+    /// Host signal number (0 for faults found by the interpreter or a helper: an access fault).
+    pub signo: i32,
+    /// Host signal code.
+    pub code: i32,
+    /// Guest address.
+    pub addr: u64,
+    /// It was a write, if known.
+    pub write: Option<bool>,
+    /// The access was misaligned where alignment is required.
+    pub align: bool,
+}
+
+/// A guest CPU: registers and everything that translated code of this thread reaches through its state register.
+#[derive(Debug)]
+pub struct CpuState {
+    block: NonNull<u8>,
+    layout: Layout,
+    lookup: Mapping,
+    ret: Mapping,
+    pub(crate) fault: FaultInfo,
+    /// Flush generation this CPU's return stack and table belong to.
+    pub(crate) generation: u64,
+}
+
+// SAFETY: the block is owned memory; a CPU is used by one thread at a time, and what other threads touch in it (the
+// poll word and the look-up table) is atomic.
+unsafe impl Send for CpuState {}
+
+impl CpuState {
+    /// Allocates a zeroed CPU for a guest with this slot table.
+    pub(crate) fn allocate(slots: &SlotTable) -> CpuState {
+        let size = (GUEST_OFFSET + slots.size as usize + 63) & !63;
+        let layout = Layout::from_size_align(size, 64).expect("state block layout is valid");
+        // SAFETY: the layout has a non-zero size.
+        let p = unsafe { std::alloc::alloc_zeroed(layout) };
+        let block = NonNull::new(p).unwrap_or_else(|| std::alloc::handle_alloc_error(layout));
+        let lookup =
+            Mapping::new(LOOKUP_ENTRIES * size_of::<LookupEntry>(), false).expect("memory for the look-up table");
+        let ret = Mapping::new(RETURN_STACK + GUARD, false).expect("memory for the return stack");
+        ret.guard(0, GUARD).expect("guard page of the return stack");
+        let mut cpu = CpuState { block, layout, lookup, ret, fault: FaultInfo::default(), generation: 0 };
+        let (base, ret_base, ret_len) = (cpu.lookup.base() as u64, cpu.ret.base() as u64, cpu.ret.len());
+        let h = cpu.header_mut();
+        h.lookup = base;
+        h.lookup_mask = ((LOOKUP_ENTRIES - 1) * size_of::<LookupEntry>()) as u64;
+        h.ret_lo = ret_base + GUARD as u64;
+        h.ret_hi = ret_base + (ret_len - SENTINEL) as u64;
+        h.monitor_addr = u64::MAX;
+        h.host_fpcr = 0x1f80;
+        h.guest_fpcr = 0x1f80;
+        cpu
+    }
+
+    /// Fills the sentinels, empties the look-up table: after creation and after a flush.
+    pub(crate) fn reset_prediction(&mut self, return_miss: u64, generation: u64) {
+        self.generation = generation;
+        let (lo, hi) = (self.header().ret_hi, self.ret.base() as u64 + self.ret.len() as u64);
+        for a in (lo..hi).step_by(8) {
+            // SAFETY: the sentinel area is inside our own return stack mapping.
+            unsafe { (a as *mut u64).write(return_miss) };
+        }
+        self.header_mut().ret_sp = lo;
+        self.lookup.discard();
+        // An all-zero entry would match key 0: the guest address 0.
+        self.entry(0).key.store(DEAD_KEY, Ordering::Relaxed);
+    }
+
+    pub(crate) fn entry(&self, index: usize) -> &LookupEntry {
+        assert!(index < LOOKUP_ENTRIES);
+        // SAFETY: index is in range and the table is zero-initialised memory valid for atomics, alive with self.
+        unsafe { &*self.lookup.base().cast::<LookupEntry>().add(index) }
+    }
+
+    pub(crate) fn lookup_base(&self) -> *const LookupEntry {
+        self.lookup.base().cast()
+    }
+
+    /// Index of a key in the table: must match the back end's inline probe.
+    pub(crate) fn lookup_index(key: u64, align_log2: u32) -> usize {
+        ((key << (4 - align_log2)) as usize & ((LOOKUP_ENTRIES - 1) * 16)) / 16
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        // SAFETY: the block starts with a header (zeroed is valid for it) and lives as long as self.
+        unsafe { self.block.cast::<Header>().as_ref() }
+    }
+
+    /// The header, mutable.
+    pub fn header_mut(&mut self) -> &mut Header {
+        // SAFETY: as in `header`; exclusive through &mut self.
+        unsafe { self.block.cast::<Header>().as_mut() }
+    }
+
+    /// Address of the block: what translated code's state register is derived from.
+    pub fn block_ptr(&self) -> *mut u8 {
+        self.block.as_ptr()
+    }
+
+    /// The guest part of the state block.
+    pub fn state(&self) -> &[u8] {
+        // SAFETY: the guest part is inside the allocation.
+        unsafe {
+            std::slice::from_raw_parts(self.block.as_ptr().add(GUEST_OFFSET), self.layout.size() - GUEST_OFFSET)
+        }
+    }
+
+    /// The guest part of the state block, mutable.
+    pub fn state_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `state`; exclusive through &mut self.
+        unsafe {
+            std::slice::from_raw_parts_mut(
+                self.block.as_ptr().add(GUEST_OFFSET),
+                self.layout.size() - GUEST_OFFSET,
+            )
+        }
+    }
+
+    /// Guest program counter.
+    pub fn pc(&self) -> u64 {
+        self.header().pc
+    }
+
+    /// Sets the guest program counter.
+    pub fn set_pc(&mut self, pc: u64) {
+        self.header_mut().pc = pc;
+    }
+
+    /// The poll word: another thread or a signal handler sets it to make translated code leave.
+    pub fn poll(&self) -> &AtomicU32 {
+        &self.header().poll
+    }
+
+    /// Reads 8 bytes of guest state at `offset`.
+    pub fn read_u64(&self, offset: usize) -> u64 {
+        u64::from_le_bytes(self.state()[offset..offset + 8].try_into().expect("8 bytes"))
+    }
+
+    /// Writes 8 bytes of guest state at `offset`.
+    pub fn write_u64(&mut self, offset: usize, v: u64) {
+        self.state_mut()[offset..offset + 8].copy_from_slice(&v.to_le_bytes());
+    }
+
+    /// Reads 4 bytes of guest state at `offset`.
+    pub fn read_u32(&self, offset: usize) -> u32 {
+        u32::from_le_bytes(self.state()[offset..offset + 4].try_into().expect("4 bytes"))
+    }
+
+    /// Writes 4 bytes of guest state at `offset`.
+    pub fn write_u32(&mut self, offset: usize, v: u32) {
+        self.state_mut()[offset..offset + 4].copy_from_slice(&v.to_le_bytes());
+    }
+
+    /// Reads 16 bytes of guest state at `offset`.
+    pub fn read_u128(&self, offset: usize) -> u128 {
+        u128::from_le_bytes(self.state()[offset..offset + 16].try_into().expect("16 bytes"))
+    }
+
+    /// Writes 16 bytes of guest state at `offset`.
+    pub fn write_u128(&mut self, offset: usize, v: u128) {
+        self.state_mut()[offset..offset + 16].copy_from_slice(&v.to_le_bytes());
+    }
+
+    /// Details of the last [`crate::Exit::Fault`].
+    pub fn fault(&self) -> FaultInfo {
+        self.fault
+    }
+
+    pub(crate) fn fp_state(&self) -> FpState {
+        let h = self.header();
+        FpState { flags: h.fp_flags, round: h.fp_round, sat: h.sat }
+    }
+
+    pub(crate) fn set_fp_state(&mut self, fp: FpState) {
+        let h = self.header_mut();
+        (h.fp_flags, h.fp_round, h.sat) = (fp.flags, fp.round, fp.sat);
+    }
+
+    /// Clears the load-linked monitor, as exceptions do.
+    pub fn clear_monitor(&mut self) {
+        self.header_mut().monitor_addr = u64::MAX;
+    }
+}
+
+impl Drop for CpuState {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `allocate` with this layout.
+        unsafe { std::alloc::dealloc(self.block.as_ptr(), self.layout) };
+    }
+}

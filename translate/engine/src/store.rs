@@ -1,0 +1,185 @@
+//! The store of installed regions: look-up by key, links between regions, invalidation by byte range.
+//!
+//! Invariants (all changes under the engine's translation lock):
+//! 1. A key maps to at most one live entry.
+//! 2. Every linked site is listed under the key it leads to, with the stub it falls back to.
+//! 3. Memory of a dead region is reused only by a flush, when no thread is in translated code. Until then a thread
+//!    may still run it to its next exit: this is what the architectures allow before a context synchronisation.
+//! 4. Invalidating a region removes its keys, re-points the sites that lead to it, and kills the keys of its pads.
+
+use crate::arena::Arena;
+use ir::{BackEnd, DEAD_KEY, HostCode};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+/// A linked site.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    site: u64,
+    stub: u64,
+}
+
+/// An installed region.
+#[derive(Debug)]
+pub(crate) struct Installed {
+    /// Host range.
+    pub host: Range<u64>,
+    /// Guest byte ranges it was made from.
+    pub guest: Vec<Range<u64>>,
+    /// Keys of its entries.
+    keys: Vec<u64>,
+    /// Host addresses of its pads' keys.
+    pads: Vec<u64>,
+    /// (host offset, guest pc), sorted.
+    marks: Vec<(u32, u64)>,
+    /// (site, stub) of the patchable exits.
+    exits: Vec<Link>,
+    live: bool,
+}
+
+/// All installed regions.
+#[derive(Default)]
+pub(crate) struct Store {
+    entries: HashMap<u64, u64>,
+    regions: Vec<Installed>,
+    /// Host start -> index in `regions`.
+    by_host: BTreeMap<u64, usize>,
+    /// Guest page number -> regions with bytes on it.
+    by_page: HashMap<u64, Vec<usize>>,
+    links: HashMap<u64, Vec<Link>>,
+    /// site -> stub, for sites that exist but are not linked yet.
+    sites: HashMap<u64, u64>,
+}
+
+const PAGE_SHIFT: u32 = 12;
+
+impl Store {
+    pub fn look_up(&self, key: u64) -> Option<u64> {
+        self.entries.get(&key).copied()
+    }
+
+    /// Number of regions installed since the last flush.
+    pub fn len(&self) -> usize {
+        self.regions.len()
+    }
+
+    /// Records the region at host address `at`.
+    pub fn add(&mut self, at: u64, code: &HostCode, mode_key: u64, guest: Vec<Range<u64>>) {
+        let index = self.regions.len();
+        let mut keys = Vec::with_capacity(code.entries.len());
+        for &(pc, off) in &code.entries {
+            let key = pc | mode_key;
+            // An older translation of the same block stays valid for those who are linked to it.
+            if let std::collections::hash_map::Entry::Vacant(e) = self.entries.entry(key) {
+                e.insert(at + u64::from(off));
+                keys.push(key);
+            }
+        }
+        let exits: Vec<Link> = code
+            .exits
+            .iter()
+            .map(|e| Link { site: at + u64::from(e.at), stub: at + u64::from(e.stub) })
+            .collect();
+        for l in &exits {
+            self.sites.insert(l.site, l.stub);
+        }
+        for g in &guest {
+            for page in g.start >> PAGE_SHIFT..=(g.end - 1) >> PAGE_SHIFT {
+                let list = self.by_page.entry(page).or_default();
+                if list.last() != Some(&index) {
+                    list.push(index);
+                }
+            }
+        }
+        self.by_host.insert(at, index);
+        self.regions.push(Installed {
+            host: at..at + code.bytes.len() as u64,
+            guest,
+            keys,
+            pads: code.pads.iter().map(|p| at + u64::from(p.key_at)).collect(),
+            marks: code.marks.clone(),
+            exits,
+            live: true,
+        });
+    }
+
+    /// Makes `site` lead to `host`, the entry for `key`. False if the site is not (or no longer) linkable.
+    pub fn link(&mut self, arena: &Arena, back: &dyn BackEnd, site: u64, key: u64, host: u64) -> bool {
+        let Some(stub) = self.sites.remove(&site) else { return false };
+        self.links.entry(key).or_default().push(Link { site, stub });
+        arena.patch32(site, back.link_value(site, host));
+        true
+    }
+
+    /// The guest instruction that the host address belongs to.
+    pub fn guest_pc(&self, host: u64) -> Option<u64> {
+        let (&start, &index) = self.by_host.range(..=host).next_back()?;
+        let region = &self.regions[index];
+        if !region.host.contains(&host) {
+            return None;
+        }
+        let off = (host - start) as u32;
+        let i = region.marks.partition_point(|m| m.0 <= off);
+        Some(region.marks[i.checked_sub(1)?].1)
+    }
+
+    /// Guest pages that have translated code, for quick rejection.
+    pub fn touches(&self, range: &Range<u64>) -> bool {
+        let (first, last) = (range.start >> PAGE_SHIFT, (range.end - 1) >> PAGE_SHIFT);
+        if last - first > self.by_page.len() as u64 {
+            self.by_page.keys().any(|p| (first..=last).contains(p))
+        } else {
+            (first..=last).any(|p| self.by_page.contains_key(&p))
+        }
+    }
+
+    /// Invalidates all regions that were made from bytes in `range`; returns the dead keys.
+    pub fn invalidate(&mut self, arena: &Arena, back: &dyn BackEnd, range: &Range<u64>) -> Vec<u64> {
+        let (first, last) = (range.start >> PAGE_SHIFT, (range.end - 1) >> PAGE_SHIFT);
+        let pages: Vec<u64> = if last - first > self.by_page.len() as u64 {
+            self.by_page.keys().copied().filter(|p| (first..=last).contains(p)).collect()
+        } else {
+            (first..=last).filter(|p| self.by_page.contains_key(p)).collect()
+        };
+        let mut dead = Vec::new();
+        for page in pages {
+            let list = self.by_page.remove(&page).unwrap_or_default();
+            let (hit, keep): (Vec<usize>, Vec<usize>) = list.into_iter().partition(|&i| {
+                let r = &self.regions[i];
+                !r.live || r.guest.iter().any(|g| g.start < range.end && range.start < g.end)
+            });
+            if !keep.is_empty() {
+                self.by_page.insert(page, keep);
+            }
+            for i in hit {
+                if self.regions[i].live {
+                    self.kill(arena, back, i, &mut dead);
+                }
+            }
+        }
+        dead
+    }
+
+    fn kill(&mut self, arena: &Arena, back: &dyn BackEnd, index: usize, dead: &mut Vec<u64>) {
+        let region = &mut self.regions[index];
+        region.live = false;
+        let keys = std::mem::take(&mut region.keys);
+        let pads = std::mem::take(&mut region.pads);
+        let exits = std::mem::take(&mut region.exits);
+        region.guest.clear();
+        for key in &keys {
+            self.entries.remove(key);
+            for l in self.links.remove(key).unwrap_or_default() {
+                arena.patch32(l.site, back.link_value(l.site, l.stub));
+                self.sites.insert(l.site, l.stub);
+            }
+        }
+        for pad in pads {
+            arena.patch64(pad, DEAD_KEY);
+        }
+        for l in exits {
+            self.sites.remove(&l.site);
+        }
+        dead.extend(keys);
+    }
+}
