@@ -45,7 +45,6 @@ pub struct CpuState {
     layout: Layout,
     lookup: Mapping,
     ret: Mapping,
-    pub(crate) fault: FaultInfo,
     /// Flush generation this CPU's return stack and table belong to.
     pub(crate) generation: u64,
 }
@@ -66,7 +65,7 @@ impl CpuState {
             Mapping::new(LOOKUP_ENTRIES * size_of::<LookupEntry>(), false).expect("memory for the look-up table");
         let ret = Mapping::new(RETURN_STACK + GUARD, false).expect("memory for the return stack");
         ret.guard(0, GUARD).expect("guard page of the return stack");
-        let mut cpu = CpuState { block, layout, lookup, ret, fault: FaultInfo::default(), generation: 0 };
+        let mut cpu = CpuState { block, layout, lookup, ret, generation: 0 };
         let (base, ret_base, ret_len) = (cpu.lookup.base() as u64, cpu.ret.base() as u64, cpu.ret.len());
         let h = cpu.header_mut();
         h.lookup = base;
@@ -191,7 +190,22 @@ impl CpuState {
 
     /// Details of the last [`crate::Exit::Fault`].
     pub fn fault(&self) -> FaultInfo {
-        self.fault
+        let h = self.header();
+        FaultInfo {
+            signo: h.fault_signo,
+            code: h.fault_code,
+            addr: h.fault_addr,
+            write: (h.fault_flags & 1 != 0).then_some(h.fault_flags & 2 != 0),
+            align: h.fault_flags & 4 != 0,
+        }
+    }
+
+    /// Records a fault. Kept in the block, since the fault handler writes it behind the runner's back.
+    pub(crate) fn set_fault(&mut self, f: FaultInfo) {
+        let h = self.header_mut();
+        (h.fault_signo, h.fault_code, h.fault_addr) = (f.signo, f.code, f.addr);
+        let write = f.write.map_or(0, |w| 1 | u32::from(w) << 1);
+        h.fault_flags = write | u32::from(f.align) << 2;
     }
 
     pub(crate) fn fp_state(&self) -> FpState {

@@ -1,1 +1,309 @@
-//! engine
+//! The engine: translates on demand, installs, links, runs and invalidates code; one per process, shared by all
+//! guest threads.
+//!
+//! Rules about threads (numbers are referred to in comments):
+//! 1. The translation lock (`inner`) covers the store, the arena's allocation and the interner. It is never held
+//!    while translated code runs, and is the innermost lock of the runtime, except for `threads`.
+//! 2. A thread is in translated code only while it holds `gate` for reading; a flush takes it for writing, so it
+//!    runs when no thread is in translated code.
+//! 3. `threads` lists every live CPU, for clearing look-up entries and for asking threads to leave.
+//! 4. The fault handler may take `inner` for a fault in translated code: by rule 1 the faulting thread does not hold it.
+//! 5. Around `fork` the forking thread holds `inner`, `threads` and `gate`, so they are consistent in the child.
+
+mod arena;
+mod config;
+mod cpu;
+mod descriptors;
+mod machine;
+mod run;
+mod store;
+pub mod sys;
+mod translate;
+
+pub use config::{Config, LogItem, LogSink, Tier};
+pub use cpu::{CpuState, FaultInfo};
+pub use machine::{EngineMachine, Memory};
+pub use run::Exit;
+
+use arena::Arena;
+use descriptors::{Descriptors, Interner};
+use ir::state::Header;
+use ir::{BackEnd, Guest, Region, RuntimeFns};
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockWriteGuard};
+use store::Store;
+
+/// What the translation lock protects.
+pub(crate) struct Inner {
+    pub store: Store,
+    pub arena: Arena,
+    pub interner: Interner,
+    /// Regions kept as IR for the interpreter tier, by key.
+    pub interpreted: HashMap<u64, Arc<Region>>,
+    /// Guest pages where a tagged address was used: translated with checks.
+    pub tagged_pages: HashSet<u64>,
+    /// Debugger's breakpoints.
+    pub breakpoints: HashSet<u64>,
+}
+
+/// A CPU known to the engine.
+#[derive(Clone, Copy)]
+pub(crate) struct ThreadRef(pub *const CpuState);
+
+// SAFETY: only atomics of the CPU are reached through the pointer, and it is removed before the CPU goes away.
+unsafe impl Send for ThreadRef {}
+
+/// Figures for `info jit`-like output and tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Regions installed since the start.
+    pub regions: u64,
+    /// Guest bytes they cover.
+    pub guest_bytes: u64,
+    /// Host bytes they take.
+    pub host_bytes: u64,
+    /// Whole-cache flushes.
+    pub flushes: u64,
+}
+
+/// The translator of one process.
+pub struct Engine {
+    pub(crate) config: Config,
+    pub(crate) inner: Mutex<Inner>,
+    pub(crate) threads: Mutex<Vec<ThreadRef>>,
+    pub(crate) gate: RwLock<()>,
+    pub(crate) descriptors: Descriptors,
+    pub(crate) flush_wanted: AtomicBool,
+    pub(crate) generation: AtomicU64,
+    pub(crate) counters: Mutex<Counters>,
+    pub(crate) entries: [u64; 16],
+    pub(crate) enter: u64,
+    arena_range: Range<u64>,
+    runtime_end: u64,
+}
+
+impl Engine {
+    /// Creates the engine: reserves the arena and generates the runtime entries.
+    pub fn new(config: Config) -> io::Result<Box<Engine>> {
+        let mut arena = Arena::new(config.arena)?;
+        let fns = RuntimeFns {
+            look_up: run::rt_look_up as *const () as u64,
+            link: run::rt_link as *const () as u64,
+            eval: run::rt_eval as *const () as u64,
+            helper: run::rt_helper as *const () as u64,
+            return_miss: run::rt_return_miss as *const () as u64,
+        };
+        let runtime = config.back_end.runtime(&fns);
+        let base = arena.install(&runtime.bytes).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        arena.keep();
+        let mut entries = [0; 16];
+        for (i, off) in &runtime.entries {
+            entries[*i] = base + u64::from(*off);
+        }
+        let arena_range = arena.range();
+        Ok(Box::new(Engine {
+            config,
+            inner: Mutex::new(Inner {
+                store: Store::default(),
+                arena,
+                interner: Interner::default(),
+                interpreted: HashMap::new(),
+                tagged_pages: HashSet::new(),
+                breakpoints: HashSet::new(),
+            }),
+            threads: Mutex::new(Vec::new()),
+            gate: RwLock::new(()),
+            descriptors: Descriptors::new(),
+            flush_wanted: AtomicBool::new(false),
+            generation: AtomicU64::new(1),
+            counters: Mutex::new(Counters::default()),
+            entries,
+            enter: base + u64::from(runtime.enter),
+            arena_range,
+            runtime_end: base + runtime.bytes.len() as u64,
+        }))
+    }
+
+    /// The guest.
+    pub fn guest(&self) -> &dyn Guest {
+        &*self.config.guest
+    }
+
+    /// Guest memory.
+    pub fn memory(&self) -> &dyn Memory {
+        &*self.config.memory
+    }
+
+    pub(crate) fn back_end(&self) -> &dyn BackEnd {
+        &*self.config.back_end
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Figures so far.
+    pub fn counters(&self) -> Counters {
+        *self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// A new CPU, zeroed and registered.
+    ///
+    /// The returned box must not be moved out of while it is registered; [`Engine::release_cpu`] takes it back.
+    pub fn new_cpu(&self) -> Box<CpuState> {
+        let mut cpu = Box::new(CpuState::allocate(self.guest().slots()));
+        let entries = self.entries;
+        let fpcr = self.back_end().fpcr(0);
+        let h = cpu.header_mut();
+        h.entries = entries;
+        h.guest_fpcr = fpcr;
+        h.engine = std::ptr::from_ref(self) as u64;
+        let p = std::ptr::from_mut(&mut *cpu) as u64;
+        cpu.header_mut().cpu = p;
+        cpu.reset_prediction(entries[ir::state::RuntimeEntry::ReturnMiss as usize], 0);
+        self.threads
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(ThreadRef(std::ptr::from_ref(&*cpu)));
+        cpu
+    }
+
+    /// A new CPU with the guest state, pc and floating-point status of `from`.
+    pub fn clone_cpu(&self, from: &CpuState) -> Box<CpuState> {
+        let mut cpu = self.new_cpu();
+        cpu.state_mut().copy_from_slice(from.state());
+        cpu.set_fp_state(from.fp_state());
+        let (pc, mode_key, fpcr) = (from.header().pc, from.header().mode_key, from.header().guest_fpcr);
+        let h = cpu.header_mut();
+        (h.pc, h.mode_key, h.guest_fpcr) = (pc, mode_key, fpcr);
+        cpu
+    }
+
+    /// Unregisters and frees a CPU.
+    pub fn release_cpu(&self, cpu: Box<CpuState>) {
+        let p = std::ptr::from_ref(&*cpu);
+        self.threads
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .retain(|t| !std::ptr::eq(t.0, p));
+        drop(cpu);
+    }
+
+    /// The guest code bytes in `range` changed, were unmapped or lost their permission.
+    pub fn invalidate(&self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let mut inner = self.lock();
+        if self.config.tier == Tier::Interpreter {
+            inner.interpreted.retain(|_, r| !r.blocks.iter().any(|b| b.pc < range.end && range.start < b.end));
+            return;
+        }
+        if !inner.store.touches(&range) {
+            return;
+        }
+        let Inner { store, arena, .. } = &mut *inner;
+        let dead = store.invalidate(arena, self.back_end(), &range);
+        if dead.is_empty() {
+            return;
+        }
+        let align = self.guest().insn_align_log2();
+        let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for t in threads.iter() {
+            // SAFETY: registered CPUs are alive (release_cpu removes them first); only atomics are used.
+            let cpu = unsafe { &*t.0 };
+            for &key in &dead {
+                let e = cpu.entry(CpuState::lookup_index(key, align));
+                let _ = e.key.compare_exchange(key, ir::DEAD_KEY, Ordering::AcqRel, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Sets or removes a breakpoint: execution arriving at `pc` leaves with a `Yield` trap before the instruction.
+    pub fn set_breakpoint(&self, pc: u64, on: bool) {
+        {
+            let mut inner = self.lock();
+            if on { inner.breakpoints.insert(pc) } else { inner.breakpoints.remove(&pc) };
+        }
+        self.invalidate(pc..pc.saturating_add(1));
+    }
+
+    /// Reads and replaces sticky floating-point flags from outside translated code (signal frames, clone).
+    pub fn fp_flags(&self, cpu: &CpuState) -> u32 {
+        cpu.header().fp_flags | self.back_end().fpcr_flags(cpu.header().guest_fpcr)
+    }
+
+    /// Sets sticky flags and the dynamic rounding mode (as the `SetFpFlags` and `SetRound` ops).
+    pub fn set_fp(&self, cpu: &mut CpuState, flags: u32, round: u32) {
+        let fpcr = self.back_end().fpcr(round);
+        let h = cpu.header_mut();
+        (h.fp_flags, h.fp_round, h.guest_fpcr) = (flags, round, fpcr);
+    }
+
+    /// Called by the host's handler for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGTRAP on the faulting thread. True if
+    /// the fault belongs to translated code: then the context was rewritten so that [`Engine::run`] returns
+    /// [`Exit::Fault`] (or goes on, if the fault was the return-prediction stack's). Async-signal-safe by rule 4.
+    ///
+    /// # Safety
+    /// `uc` is the running handler's context; `cpu` is the CPU of this thread.
+    pub unsafe fn recover_fault(
+        &self,
+        cpu: *mut CpuState,
+        uc: *mut libc::ucontext_t,
+        signo: i32,
+        code: i32,
+        addr: u64,
+    ) -> bool {
+        // SAFETY: the caller vouches for `uc`.
+        let (pc, sp) = unsafe { sys::context_pc_sp(uc) };
+        if !self.arena_range.contains(&pc) {
+            return false;
+        }
+        // SAFETY: the caller vouches for `cpu`; translated code holds no references into it.
+        let cpu = unsafe { &mut *cpu };
+        let (lo, hi) = (cpu.header().ret_lo, cpu.header().ret_hi);
+        if signo == libc::SIGSEGV && addr < lo && addr >= lo - 4096 && sp <= lo + 8 {
+            // The return-prediction stack is full: start it again. Older returns are looked up.
+            // SAFETY: the new stack pointer is inside the CPU's return stack.
+            unsafe { sys::set_context_sp(uc, hi) };
+            return true;
+        }
+        if pc < self.runtime_end {
+            return false;
+        }
+        let Some(guest_pc) = self.lock().store.guest_pc(pc) else { return false };
+        cpu.set_fault(FaultInfo { signo, code, addr, write: None, align: false });
+        let h: &mut Header = cpu.header_mut();
+        h.pc = guest_pc;
+        h.exit_code = ir::exit::FAULT;
+        h.exit_info = addr;
+        // SAFETY: the exit entry accepts canonical registers, which hold at every possible fault.
+        unsafe { sys::set_context_pc(uc, self.entries[ir::state::RuntimeEntry::Exit as usize]) };
+        true
+    }
+
+    /// Takes all locks for a `fork`.
+    pub fn fork_guard(&self) -> ForkGuard<'_> {
+        let gate = self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let inner = self.lock();
+        let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        ForkGuard { _gate: gate, _inner: inner, threads }
+    }
+}
+
+/// All engine locks, held across a `fork`; dropped by parent and child.
+pub struct ForkGuard<'a> {
+    _gate: RwLockWriteGuard<'a, ()>,
+    _inner: MutexGuard<'a, Inner>,
+    threads: MutexGuard<'a, Vec<ThreadRef>>,
+}
+
+impl ForkGuard<'_> {
+    /// In the child: only `cpu`'s thread exists any more.
+    pub fn child(mut self, cpu: &CpuState) {
+        self.threads.retain(|t| std::ptr::eq(t.0, cpu));
+    }
+}

@@ -12,6 +12,7 @@ mod ops;
 mod region;
 pub mod softfloat;
 pub mod state;
+pub mod text;
 mod types;
 
 pub use backend::*;

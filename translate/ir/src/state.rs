@@ -61,8 +61,20 @@ pub struct Header {
     pub sat: u32,
     /// Instruction counter space or padding.
     pub reserved2: u32,
+    /// Last memory fault: host signal number (0 when found by the interpreter or a helper).
+    pub fault_signo: i32,
+    /// Last memory fault: host signal code.
+    pub fault_code: i32,
+    /// Last memory fault: bit 0 write known, bit 1 write, bit 2 misaligned.
+    pub fault_flags: u32,
+    /// Padding made explicit.
+    pub reserved3: u32,
+    /// Last memory fault: guest address.
+    pub fault_addr: u64,
     /// The engine (opaque to translated code).
     pub engine: u64,
+    /// The engine's per-thread CPU object (opaque to translated code).
+    pub cpu: u64,
     /// The owner's pointer, free for the runtime above the engine.
     pub owner: u64,
     /// Operands of an out-of-line operation.

@@ -1,0 +1,400 @@
+//! Running: the entry into translated code and the functions that translated code calls back.
+
+use crate::cpu::LookupEntry;
+use crate::translate::{PC_MASK, build_region};
+use crate::{CpuState, Engine, EngineMachine, FaultInfo, LogItem, Tier};
+use ir::interp::{self, BlockExit};
+use ir::state::{Header, RuntimeEntry};
+use ir::{BlockId, Stop, TrapKind, exit};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Why [`Engine::run`] returned. State is exact and in the CPU, `pc` included.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// System call; pc is the next instruction.
+    Syscall,
+    /// The poll word was set. Whoever set it clears it.
+    Poll,
+    /// A trap; pc as the trap says.
+    Trap(TrapKind, u64),
+    /// A memory fault at pc: see [`CpuState::fault`].
+    Fault,
+    /// The instruction at pc cannot be fetched.
+    Fetch,
+}
+
+impl Engine {
+    /// Runs the CPU until something needs the runtime.
+    pub fn run(&self, cpu: &mut CpuState) -> Exit {
+        self.refresh_mode(cpu);
+        loop {
+            if cpu.poll().load(Ordering::Acquire) != 0 {
+                return Exit::Poll;
+            }
+            if cpu.pc() & !PC_MASK != 0 {
+                return Exit::Fetch;
+            }
+            let exit = match self.config.tier {
+                Tier::Quick => self.run_translated(cpu),
+                Tier::Interpreter => self.run_interpreted(cpu),
+            };
+            if let Some(exit) = exit {
+                return exit;
+            }
+            self.refresh_mode(cpu);
+        }
+    }
+
+    fn run_translated(&self, cpu: &mut CpuState) -> Option<Exit> {
+        if self.flush_wanted.load(Ordering::Acquire) {
+            self.flush();
+        }
+        let _in_code = self.gate.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let generation = self.generation.load(Ordering::Acquire);
+        if cpu.generation != generation {
+            cpu.reset_prediction(self.entries[RuntimeEntry::ReturnMiss as usize], generation);
+        }
+        let key = cpu.pc() | cpu.header().mode_key;
+        if self.config.log_mask & (LogItem::Exec as u32 | LogItem::Cpu as u32) != 0 {
+            self.log_exec(cpu);
+        }
+        let host = match self.look_up(cpu, key) {
+            Ok(Some(h)) => h,
+            Ok(None) => return Some(Exit::Fetch),
+            Err(crate::translate::ArenaFull) => {
+                self.flush_wanted.store(true, Ordering::Release);
+                return None;
+            }
+        };
+        // SAFETY: `enter` is the back end's entry with this signature; `host` is installed code for this guest, and
+        // the gate keeps it installed while we run. The code changes the CPU only through this pointer.
+        unsafe {
+            let enter: extern "C" fn(*mut u8, u64) = std::mem::transmute(self.enter as *const ());
+            enter(cpu.block_ptr(), host);
+        }
+        let h = cpu.header();
+        match h.exit_code & 0xff {
+            exit::SYSCALL => Some(Exit::Syscall),
+            exit::POLL => Some(Exit::Poll),
+            exit::TRAP => Some(Exit::Trap(trap_kind(h.exit_code >> 8), h.exit_info)),
+            exit::FAULT => self.finish_fault(cpu),
+            exit::FETCH => Some(Exit::Fetch),
+            exit::RESUME => None,
+            other => unreachable!("exit code {other} at guest pc {:#x}", h.pc),
+        }
+    }
+
+    /// A fault recorded by the handler or a helper. Accesses through tagged or otherwise non-canonical addresses
+    /// are told apart here, since the host does not report their address.
+    fn finish_fault(&self, cpu: &mut CpuState) -> Option<Exit> {
+        let f = cpu.fault();
+        if f.signo == libc::SIGSEGV && f.code == SI_KERNEL {
+            let page = cpu.pc() >> 12;
+            let new = self.lock().tagged_pages.insert(page);
+            if new {
+                self.invalidate(page << 12..(page + 1) << 12);
+                return None;
+            }
+            // The access itself is bad: the interpreter finds the address.
+            return self.step_one(cpu, true);
+        }
+        Some(Exit::Fault)
+    }
+
+    /// Executes exactly one guest instruction by the interpreter, ignoring breakpoints.
+    pub fn step(&self, cpu: &mut CpuState) -> Option<Exit> {
+        self.refresh_mode(cpu);
+        if cpu.pc() & !PC_MASK != 0 {
+            return Some(Exit::Fetch);
+        }
+        self.step_one(cpu, false)
+    }
+
+    fn step_one(&self, cpu: &mut CpuState, tagged: bool) -> Option<Exit> {
+        let mode = cpu.header().mode_key >> 48;
+        let region = {
+            let mut inner = self.lock();
+            if tagged {
+                inner.tagged_pages.insert(cpu.pc() >> 12);
+            }
+            build_region(&self.config, &inner, cpu.pc(), mode, 1, true)
+        };
+        match region {
+            Some(r) => self.interpret(cpu, &r),
+            None => Some(Exit::Fetch),
+        }
+    }
+
+    fn run_interpreted(&self, cpu: &mut CpuState) -> Option<Exit> {
+        let key = cpu.pc() | cpu.header().mode_key;
+        let region = {
+            let mut inner = self.lock();
+            match inner.interpreted.get(&key) {
+                Some(r) => Arc::clone(r),
+                None => {
+                    let mode = key >> 48;
+                    let r = build_region(&self.config, &inner, cpu.pc(), mode, self.max_insns(), false);
+                    let Some(mut r) = r else { return Some(Exit::Fetch) };
+                    opt::run(&mut r, self.guest());
+                    let r = Arc::new(r);
+                    if inner.interpreted.len() > 1 << 16 {
+                        inner.interpreted.clear();
+                    }
+                    inner.interpreted.insert(key, Arc::clone(&r));
+                    r
+                }
+            }
+        };
+        if self.config.log_mask & (LogItem::Exec as u32 | LogItem::Cpu as u32) != 0 {
+            self.log_exec(cpu);
+        }
+        self.interpret(cpu, &region)
+    }
+
+    fn interpret(&self, cpu: &mut CpuState, region: &ir::Region) -> Option<Exit> {
+        let exit = {
+            // Flags accumulated in the host's status word belong to the same sticky set.
+            let flags = self.fp_flags(cpu);
+            let round = cpu.header().fp_round;
+            self.set_fp(cpu, flags, round);
+            let mut m = EngineMachine::new(self, cpu);
+            let e = interp::run_block(region, BlockId(0), &mut m, self.guest().helpers());
+            drop(m);
+            let (flags, round) = (cpu.header().fp_flags, cpu.header().fp_round);
+            self.set_fp(cpu, flags, round);
+            e
+        };
+        match exit {
+            BlockExit::Next(pc) | BlockExit::Resume { pc } => {
+                cpu.set_pc(pc);
+                None
+            }
+            BlockExit::Syscall { next } => {
+                cpu.set_pc(next);
+                Some(Exit::Syscall)
+            }
+            BlockExit::Trap { kind, pc, info } => {
+                cpu.set_pc(pc);
+                Some(Exit::Trap(kind, info))
+            }
+            BlockExit::Stop { pc, stop } => {
+                cpu.set_pc(pc);
+                Some(stop_exit(cpu, stop))
+            }
+        }
+    }
+
+    fn log_exec(&self, cpu: &CpuState) {
+        self.log(LogItem::Exec, &format!("Trace 0: [{:016x}]\n", cpu.pc()));
+        if let Some(f) = self.config.dump_cpu {
+            self.log(LogItem::Cpu, &f(cpu));
+        }
+    }
+
+    /// Finds or makes the code for `key` and enters it in the thread's table.
+    fn look_up(&self, cpu: &CpuState, key: u64) -> Result<Option<u64>, crate::translate::ArenaFull> {
+        let index = CpuState::lookup_index(key, self.guest().insn_align_log2());
+        // SAFETY: the index is below the number of entries and the table lives as long as the CPU.
+        let e: &LookupEntry = unsafe { &*cpu.lookup_base().add(index) };
+        if e.key.load(Ordering::Relaxed) == key {
+            return Ok(Some(e.host.load(Ordering::Relaxed)));
+        }
+        let mut inner = self.lock();
+        let host = self.find(&mut inner, key)?;
+        if let Some(host) = host
+            && !self.no_chain()
+        {
+            // Written under the translation lock so that an invalidation by another thread comes before or after.
+            e.host.store(host, Ordering::Relaxed);
+            e.key.store(key, Ordering::Release);
+        }
+        Ok(host)
+    }
+
+    /// Empties the code cache once no thread is in translated code.
+    fn flush(&self) {
+        {
+            let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for t in threads.iter() {
+                // SAFETY: registered CPUs are alive; the poll word is atomic.
+                unsafe { &*t.0 }.poll().fetch_or(POLL_FLUSH, Ordering::AcqRel);
+            }
+        }
+        let _all_out = self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !self.flush_wanted.load(Ordering::Acquire) {
+            return;
+        }
+        let mut inner = self.lock();
+        inner.store = crate::Store::default();
+        inner.arena.clear();
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner).flushes += 1;
+        self.flush_wanted.store(false, Ordering::Release);
+        let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for t in threads.iter() {
+            // SAFETY: as above.
+            unsafe { &*t.0 }.poll().fetch_and(!POLL_FLUSH, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Bit of the poll word that asks for a flush; the other bits belong to the runtime above.
+pub(crate) const POLL_FLUSH: u32 = 1 << 31;
+
+/// `si_code` of faults whose address the host does not report (general protection: non-canonical address).
+const SI_KERNEL: i32 = 0x80;
+
+fn trap_kind(n: u32) -> TrapKind {
+    const ALL: [TrapKind; 8] = [
+        TrapKind::Illegal,
+        TrapKind::Break,
+        TrapKind::Arithmetic,
+        TrapKind::PcAlign,
+        TrapKind::SpAlign,
+        TrapKind::Service,
+        TrapKind::Fetch,
+        TrapKind::Yield,
+    ];
+    ALL[n as usize]
+}
+
+fn stop_exit(cpu: &mut CpuState, stop: Stop) -> Exit {
+    match stop {
+        Stop::Fault { addr, write } => {
+            cpu.set_fault(FaultInfo { signo: 0, code: 0, addr, write: Some(write), align: false });
+            Exit::Fault
+        }
+        Stop::Align { addr } => {
+            cpu.set_fault(FaultInfo { signo: 0, code: 0, addr, write: None, align: true });
+            Exit::Fault
+        }
+        Stop::Trap(kind, info) => Exit::Trap(kind, info),
+    }
+}
+
+/// The engine and the CPU behind a state block.
+///
+/// # Safety
+/// `state` is the block of a CPU made by this engine, on its own thread.
+unsafe fn context<'a>(state: *mut Header) -> (&'a Engine, &'a mut CpuState) {
+    // SAFETY: `new_cpu` stored both pointers; engine and CPU outlive translated code.
+    unsafe {
+        let h = &*state;
+        (&*(h.engine as *const Engine), &mut *(h.cpu as *mut CpuState))
+    }
+}
+
+/// Finds code for `key` or arranges an exit; the host address to continue at.
+///
+/// # Safety
+/// Called by the runtime entries with the running CPU's block.
+pub(crate) unsafe extern "C" fn rt_look_up(state: *mut Header, key: u64) -> u64 {
+    // SAFETY: by contract.
+    let (engine, cpu) = unsafe { context(state) };
+    let exit_entry = engine.entries[RuntimeEntry::Exit as usize];
+    let pc = key & PC_MASK;
+    if engine.no_chain() {
+        cpu.set_pc(pc);
+        cpu.header_mut().exit_code = exit::RESUME;
+        return exit_entry;
+    }
+    // The mode bits were or'ed into the key; an address with high bits set would disturb them.
+    let expected = cpu.header().mode_key;
+    let found = if key & !PC_MASK == expected { engine.look_up(cpu, key) } else { Ok(None) };
+    match found {
+        Ok(Some(host)) => host,
+        Ok(None) => {
+            cpu.set_pc(key & !expected);
+            cpu.header_mut().exit_code = exit::FETCH;
+            exit_entry
+        }
+        Err(crate::translate::ArenaFull) => {
+            cpu.set_pc(pc);
+            engine.flush_wanted.store(true, Ordering::Release);
+            cpu.header_mut().exit_code = exit::RESUME;
+            exit_entry
+        }
+    }
+}
+
+/// Finds code for `key`, links the exit at `site` to it, and returns where to continue.
+///
+/// # Safety
+/// As [`rt_look_up`].
+pub(crate) unsafe extern "C" fn rt_link(state: *mut Header, key: u64, site: u64) -> u64 {
+    // SAFETY: by contract.
+    let host = unsafe { rt_look_up(state, key) };
+    // SAFETY: by contract.
+    let (engine, _) = unsafe { context(state) };
+    if host != engine.entries[RuntimeEntry::Exit as usize] {
+        let mut inner = engine.lock();
+        let crate::Inner { store, arena, .. } = &mut *inner;
+        // Looked up again under the lock: another thread may have invalidated the code meanwhile.
+        if store.look_up(key) == Some(host) {
+            store.link(arena, engine.back_end(), site, key, host);
+        }
+    }
+    host
+}
+
+/// A return landed on the wrong pad or on the sentinel.
+///
+/// # Safety
+/// As [`rt_look_up`].
+pub(crate) unsafe extern "C" fn rt_return_miss(state: *mut Header, key: u64) -> u64 {
+    // SAFETY: by contract.
+    unsafe { rt_look_up(state, key) }
+}
+
+fn operands(h: &Header) -> [u128; 4] {
+    h.call_args.map(|[lo, hi]| u128::from(lo) | u128::from(hi) << 64)
+}
+
+/// Evaluates a pure operation out of line.
+///
+/// # Safety
+/// As [`rt_look_up`].
+pub(crate) unsafe extern "C" fn rt_eval(state: *mut Header, descriptor: u32) {
+    // SAFETY: by contract.
+    let (engine, cpu) = unsafe { context(state) };
+    let inst = engine.descriptors.get(descriptor);
+    let mut fp = cpu.fp_state();
+    let r = interp::eval(inst, &operands(cpu.header()), &mut fp);
+    cpu.set_fp_state(fp);
+    cpu.header_mut().call_result = [r as u64, (r >> 64) as u64];
+}
+
+/// Executes an operation with effects out of line. Non-zero: leave translated code.
+///
+/// # Safety
+/// As [`rt_look_up`]; slots are in memory and pc is set.
+pub(crate) unsafe extern "C" fn rt_helper(state: *mut Header, descriptor: u32) -> u32 {
+    // SAFETY: by contract.
+    let (engine, cpu) = unsafe { context(state) };
+    let inst = engine.descriptors.get(descriptor);
+    let args = operands(cpu.header());
+    let r = {
+        let mut m = EngineMachine::new(engine, cpu);
+        interp::exec(inst, &args, &mut m, engine.guest().helpers())
+    };
+    match r {
+        Ok(v) => {
+            cpu.header_mut().call_result = [v as u64, (v >> 64) as u64];
+            0
+        }
+        Err(stop) => {
+            match stop_exit(cpu, stop) {
+                Exit::Trap(kind, info) => {
+                    let h = cpu.header_mut();
+                    h.exit_code = exit::TRAP | (kind as u32) << 8;
+                    h.exit_info = info;
+                }
+                Exit::Fault | Exit::Syscall | Exit::Poll | Exit::Fetch => {
+                    cpu.header_mut().exit_code = exit::FAULT;
+                }
+            }
+            1
+        }
+    }
+}

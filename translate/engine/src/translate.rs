@@ -1,0 +1,261 @@
+//! From a guest address to an installed region.
+//!
+//! A region starts at the wanted address and follows fall-through and direct branches to a small cap, inside the
+//! bytes that one fetch gave (which all have the same permission). Each block is an entry of its own.
+
+use crate::{Config, CpuState, Engine, Inner, LogItem};
+use ir::{Block, BlockRequest, Builder, CompileCx, Guest, Inst, Region, Target, Term, TrapKind};
+use std::fmt::Write as _;
+use std::ops::Range;
+
+/// Most guest instructions of a region.
+const MAX_INSNS: usize = 96;
+/// Most blocks of a region.
+const MAX_BLOCKS: usize = 12;
+/// Most bytes of guest code looked at, from the entry on.
+const WINDOW: usize = 1024;
+
+/// Builds the region at `pc`. `None` if the code cannot be fetched.
+pub(crate) fn build_region(
+    config: &Config,
+    inner: &Inner,
+    pc: u64,
+    mode: u64,
+    max_insns: usize,
+    single: bool,
+) -> Option<Region> {
+    let mut code = [0u8; WINDOW];
+    let guest = &*config.guest;
+    if !single && inner.breakpoints.contains(&pc) {
+        return Some(breakpoint_region(pc, mode));
+    }
+    let len = config.memory.fetch(pc, &mut code);
+    if len == 0 {
+        return None;
+    }
+    let code = &code[..len];
+    let end = pc + len as u64;
+    let mut b = Builder::new(mode);
+    let mut todo = vec![pc];
+    let mut left = max_insns;
+    let one = single || max_insns == 1;
+    while let Some(at) = todo.pop() {
+        if b.region().block_at(at).is_some() || left == 0 {
+            continue;
+        }
+        if at != pc && (b.region().blocks.len() >= MAX_BLOCKS || inner.breakpoints.contains(&at)) {
+            continue;
+        }
+        let mut max = left;
+        for &stop in &inner.breakpoints {
+            if !single && stop > at && stop < end {
+                max = max.min(((stop - at) >> guest.insn_align_log2()).max(1) as usize);
+            }
+        }
+        let before = b.region().insts.len();
+        let first = b.region().blocks.len();
+        let tagged = inner.tagged_pages.contains(&(at >> 12));
+        guest.translate_block(&BlockRequest { pc: at, code: &code[(at - pc) as usize..], mode, max_insns: max, tagged }, &mut b);
+        let insns = b.region().insts[before..].iter().filter(|i| i.op == ir::Op::Insn).count();
+        left = left.saturating_sub(insns.max(1));
+        if one {
+            break;
+        }
+        // A block cut short by the window must not loop on an empty remainder.
+        for block in &b.region().blocks[first..] {
+            for t in successors(block).into_iter().flatten() {
+                if t >= pc && t < end {
+                    todo.push(t);
+                }
+            }
+        }
+    }
+    Some(b.finish())
+}
+
+/// Direct successors worth translating now: the likelier one last, so that it is popped first.
+fn successors(block: &Block) -> [Option<u64>; 2] {
+    let pc = |t: Target| match t {
+        Target::Pc(pc) => Some(pc),
+        Target::Block(_) => None,
+    };
+    match block.term {
+        Term::Jump(t) => [None, pc(t)],
+        Term::Branch { then, els, .. } => [pc(then), pc(els)],
+        Term::Call { ret, .. } | Term::CallIndirect { ret, .. } => [None, Some(ret)],
+        Term::Syscall { .. }
+        | Term::Indirect { .. }
+        | Term::Return { .. }
+        | Term::Trap { .. }
+        | Term::Resume { .. } => [None, None],
+    }
+}
+
+fn breakpoint_region(pc: u64, mode: u64) -> Region {
+    let mut b = Builder::new(mode);
+    b.begin_block(pc);
+    b.insn(pc);
+    b.end_block(Term::Trap { kind: TrapKind::Yield, pc, info: 0 }, pc + 1);
+    b.finish()
+}
+
+/// Guest byte ranges a region was made from.
+fn guest_ranges(region: &Region) -> Vec<Range<u64>> {
+    let mut v: Vec<Range<u64>> =
+        region.blocks.iter().filter(|b| b.entry).map(|b| b.pc..b.end.max(b.pc + 1)).collect();
+    v.sort_by_key(|r| r.start);
+    let mut out: Vec<Range<u64>> = Vec::with_capacity(v.len());
+    for r in v {
+        match out.last_mut() {
+            Some(l) if r.start <= l.end => l.end = l.end.max(r.end),
+            Some(_) | None => out.push(r),
+        }
+    }
+    out
+}
+
+struct Cx<'a> {
+    engine: &'a Engine,
+    interner: &'a mut crate::Interner,
+    mode_key: u64,
+}
+
+impl CompileCx for Cx<'_> {
+    fn guest(&self) -> &dyn Guest {
+        self.engine.guest()
+    }
+    fn descriptor(&mut self, inst: &Inst) -> u32 {
+        self.engine.descriptors.intern(self.interner, inst)
+    }
+    fn mode_key(&self) -> u64 {
+        self.mode_key
+    }
+    fn no_chain(&self) -> bool {
+        self.engine.no_chain()
+    }
+}
+
+impl Engine {
+    pub(crate) fn no_chain(&self) -> bool {
+        self.config.no_chain || self.config.log_mask & (LogItem::Exec as u32 | LogItem::Cpu as u32) != 0
+    }
+
+    pub(crate) fn max_insns(&self) -> usize {
+        if self.config.one_insn { 1 } else { MAX_INSNS }
+    }
+
+    /// The host address for `key`, translating if needed. `Ok(None)`: cannot be fetched. `Err`: the arena is full.
+    pub(crate) fn find(&self, inner: &mut Inner, key: u64) -> Result<Option<u64>, ArenaFull> {
+        if let Some(host) = inner.store.look_up(key) {
+            return Ok(Some(host));
+        }
+        let (pc, mode) = split_key(key);
+        let Some(mut region) = build_region(&self.config, inner, pc, mode, self.max_insns(), false) else {
+            return Ok(None);
+        };
+        let log = self.wants_log(pc);
+        if log {
+            self.log_guest(&region);
+            self.log_ir(LogItem::Op, &region);
+        }
+        opt::run(&mut region, self.guest());
+        if log {
+            self.log_ir(LogItem::OpOpt, &region);
+        }
+        let mode_key = key & !PC_MASK;
+        let code =
+            self.back_end().compile(&region, &mut Cx { engine: self, interner: &mut inner.interner, mode_key });
+        let at = inner.arena.install(&code.bytes).ok_or(ArenaFull)?;
+        if log {
+            self.log_host(&code, at);
+        }
+        let guest = guest_ranges(&region);
+        {
+            let mut c = self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            c.regions += 1;
+            c.guest_bytes += guest.iter().map(|g| g.end - g.start).sum::<u64>();
+            c.host_bytes += code.bytes.len() as u64;
+        }
+        if let Some(f) = &self.config.on_install {
+            f(at, code.bytes.len(), pc);
+        }
+        inner.store.add(at, &code, mode_key, guest);
+        Ok(inner.store.look_up(key))
+    }
+
+    fn wants_log(&self, pc: u64) -> bool {
+        self.config.log_mask != 0
+            && (self.config.log_filter.is_empty() || self.config.log_filter.iter().any(|r| r.contains(&pc)))
+    }
+
+    pub(crate) fn log(&self, item: LogItem, text: &str) {
+        if self.config.log_mask & item as u32 != 0
+            && let Some(sink) = &self.config.log
+        {
+            sink(item, text);
+        }
+    }
+
+    fn log_guest(&self, region: &Region) {
+        if self.config.log_mask & LogItem::InAsm as u32 == 0 {
+            return;
+        }
+        let mut s = String::from("----------------\nIN:\n");
+        for b in region.blocks.iter().filter(|b| b.entry) {
+            let mut bytes = vec![0u8; (b.end - b.pc) as usize];
+            let n = self.config.memory.fetch(b.pc, &mut bytes);
+            for (at, range, text) in self.guest().disassemble(b.pc, &bytes[..n]) {
+                let hex: String = bytes[range].iter().rev().map(|x| format!("{x:02x}")).collect();
+                let _ = writeln!(s, "0x{at:08x}:  {hex}  {text}");
+            }
+            s.push('\n');
+        }
+        self.log(LogItem::InAsm, &s);
+    }
+
+    fn log_ir(&self, item: LogItem, region: &Region) {
+        if self.config.log_mask & item as u32 != 0 {
+            let title = if item == LogItem::Op { "OP" } else { "OP after optimization" };
+            self.log(item, &format!("{title}:\n{}\n", ir::text::print(region, self.guest())));
+        }
+    }
+
+    fn log_host(&self, code: &ir::HostCode, at: u64) {
+        if self.config.log_mask & LogItem::OutAsm as u32 == 0 {
+            return;
+        }
+        let mut s = format!("OUT: [size={}]\n", code.bytes.len());
+        let mut marks = code.marks.iter().peekable();
+        for (addr, text) in self.back_end().disassemble(&code.bytes, at) {
+            while let Some(&&(off, pc)) = marks.peek() {
+                if at + u64::from(off) > addr {
+                    break;
+                }
+                let _ = writeln!(s, "  -- guest addr 0x{pc:016x}");
+                marks.next();
+            }
+            let _ = writeln!(s, "0x{addr:08x}:  {text}");
+        }
+        s.push('\n');
+        self.log(LogItem::OutAsm, &s);
+    }
+
+    /// Recomputes the mode part of the key after guest state that the mode depends on may have changed.
+    pub(crate) fn refresh_mode(&self, cpu: &mut CpuState) {
+        let mode = self.guest().mode(cpu.state());
+        debug_assert!(mode < 1 << 16, "the mode fits the key");
+        cpu.header_mut().mode_key = mode << 48;
+    }
+}
+
+/// The arena has no room: a flush is needed.
+#[derive(Debug)]
+pub(crate) struct ArenaFull;
+
+/// Guest pc part of a key.
+pub(crate) const PC_MASK: u64 = (1 << 48) - 1;
+
+/// Splits a key into guest address and mode. Guest addresses have 48 bits; higher bits are the runtime's to check.
+pub(crate) fn split_key(key: u64) -> (u64, u64) {
+    (key & PC_MASK, key >> 48)
+}
