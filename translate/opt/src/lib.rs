@@ -1,1 +1,41 @@
-//! opt
+//! The passes: each a plain function over a region, in its own file; the order is one array here.
+//!
+//! Laws: a pass preserves types and effects, never adds work, and is linear in the region's size. Removed
+//! instructions become `nop`, so value numbers stay valid.
+#![forbid(unsafe_code)]
+
+mod address;
+mod dce;
+mod dead_sets;
+mod fold;
+mod forward;
+
+use ir::{Guest, Region};
+
+/// A pass.
+pub type Pass = fn(&mut Region, &dyn Guest);
+
+/// The passes of the quick tier by name, in order.
+pub const PASSES: &[(&str, Pass)] = &[
+    ("forward", forward::run),
+    ("fold", fold::run),
+    ("address", address::run),
+    ("dead-sets", dead_sets::run),
+    ("dce", dce::run),
+];
+
+/// Runs all passes.
+pub fn run(region: &mut Region, guest: &dyn Guest) {
+    for (_, pass) in PASSES {
+        pass(region, guest);
+    }
+}
+
+/// Runs the passes that are not named in `off`: for bisecting.
+pub fn run_without(region: &mut Region, guest: &dyn Guest, off: &[&str]) {
+    for (name, pass) in PASSES {
+        if !off.contains(name) {
+            pass(region, guest);
+        }
+    }
+}

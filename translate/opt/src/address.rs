@@ -1,0 +1,62 @@
+//! Address folding: constants added to a base move into the displacement, a sum of two values becomes base and
+//! index, a shifted index becomes a scale.
+
+use ir::{Attr, BlockId, Guest, Op, Region, Type, Val};
+
+/// The pass.
+pub fn run(region: &mut Region, _guest: &dyn Guest) {
+    for b in 0..region.blocks.len() {
+        for i in region.range(BlockId(b as u32)) {
+            let mut inst = region.insts[i];
+            if !matches!(inst.op, Op::Load | Op::Store | Op::VLoad | Op::VStore) {
+                continue;
+            }
+            let Attr::Mem(mut mem) = inst.attr else { continue };
+            // Constants into the displacement.
+            for _ in 0..2 {
+                let d = region.inst(inst.args[0]);
+                let (op, [x, y, ..]) = (d.op, d.args);
+                let sign = match op {
+                    Op::Add => 1i64,
+                    Op::Sub => -1,
+                    _ => break,
+                };
+                let c = region.inst(y);
+                if c.op != Op::Const {
+                    break;
+                }
+                let disp = (inst.imm as i64).wrapping_add((c.imm as i64).wrapping_mul(sign));
+                if i32::try_from(disp).is_err() {
+                    break;
+                }
+                inst.imm = disp as u64;
+                inst.args[0] = x;
+            }
+            // A sum of two registers into base and index.
+            if !inst.args[1].is_some() {
+                let d = region.inst(inst.args[0]);
+                if d.op == Op::Add && !is_const(region, d.args[1]) {
+                    (inst.args[0], inst.args[1]) = (d.args[0], d.args[1]);
+                    mem.scale = 0;
+                }
+            }
+            // A shifted index into the scale.
+            if inst.args[1].is_some() && mem.scale == 0 {
+                let d = region.inst(inst.args[1]);
+                if d.op == Op::Shl && d.ty == Type::I64 {
+                    let n = region.inst(d.args[1]);
+                    if n.op == Op::Const && n.imm <= 3 {
+                        inst.args[1] = d.args[0];
+                        mem.scale = n.imm as u8;
+                    }
+                }
+            }
+            inst.attr = Attr::Mem(mem);
+            region.insts[i] = inst;
+        }
+    }
+}
+
+fn is_const(region: &Region, v: Val) -> bool {
+    region.inst(v).op == Op::Const
+}
