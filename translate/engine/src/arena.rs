@@ -25,11 +25,6 @@ impl Arena {
         b..b + self.map.len() as u64
     }
 
-    /// Bytes in use.
-    pub fn used(&self) -> usize {
-        self.used
-    }
-
     /// Copies `bytes` in; `None` when full.
     pub fn install(&mut self, bytes: &[u8]) -> Option<u64> {
         let at = self.used.next_multiple_of(ALIGN);

@@ -61,8 +61,8 @@ impl CpuState {
         // SAFETY: the layout has a non-zero size.
         let p = unsafe { std::alloc::alloc_zeroed(layout) };
         let block = NonNull::new(p).unwrap_or_else(|| std::alloc::handle_alloc_error(layout));
-        let lookup =
-            Mapping::new(LOOKUP_ENTRIES * size_of::<LookupEntry>(), false).expect("memory for the look-up table");
+        let lookup = Mapping::new(LOOKUP_ENTRIES * size_of::<LookupEntry>(), false)
+            .expect("memory for the look-up table");
         let ret = Mapping::new(RETURN_STACK + GUARD, false).expect("memory for the return stack");
         ret.guard(0, GUARD).expect("guard page of the return stack");
         let mut cpu = CpuState { block, layout, lookup, ret, generation: 0 };
@@ -128,7 +128,10 @@ impl CpuState {
     pub fn state(&self) -> &[u8] {
         // SAFETY: the guest part is inside the allocation.
         unsafe {
-            std::slice::from_raw_parts(self.block.as_ptr().add(GUEST_OFFSET), self.layout.size() - GUEST_OFFSET)
+            std::slice::from_raw_parts(
+                self.block.as_ptr().add(GUEST_OFFSET),
+                self.layout.size() - GUEST_OFFSET,
+            )
         }
     }
 

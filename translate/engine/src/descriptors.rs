@@ -40,7 +40,10 @@ impl Descriptors {
     pub fn intern(&self, interner: &mut Interner, inst: &Inst) -> u32 {
         let next = interner.index.len() as u32;
         *interner.index.entry((inst.op, inst.ty, inst.attr, inst.imm)).or_insert_with(|| {
-            assert!((next as usize) < CHUNK * CHUNKS, "out-of-line operations are bounded by the guest's encodings");
+            assert!(
+                (next as usize) < CHUNK * CHUNKS,
+                "out-of-line operations are bounded by the guest's encodings"
+            );
             let chunk = self.chunks[next as usize / CHUNK]
                 .get_or_init(|| (0..CHUNK).map(|_| OnceLock::new()).collect());
             chunk[next as usize % CHUNK].get_or_init(|| *inst);

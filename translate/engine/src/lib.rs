@@ -97,7 +97,8 @@ impl Engine {
             return_miss: run::rt_return_miss as *const () as u64,
         };
         let runtime = config.back_end.runtime(&fns);
-        let base = arena.install(&runtime.bytes).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        let base =
+            arena.install(&runtime.bytes).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
         arena.keep();
         let mut entries = [0; 16];
         for (i, off) in &runtime.entries {
@@ -199,7 +200,9 @@ impl Engine {
         }
         let mut inner = self.lock();
         if self.config.tier == Tier::Interpreter {
-            inner.interpreted.retain(|_, r| !r.blocks.iter().any(|b| b.pc < range.end && range.start < b.end));
+            inner
+                .interpreted
+                .retain(|_, r| !r.blocks.iter().any(|b| b.pc < range.end && range.start < b.end));
             return;
         }
         if !inner.store.touches(&range) {
@@ -226,7 +229,11 @@ impl Engine {
     pub fn set_breakpoint(&self, pc: u64, on: bool) {
         {
             let mut inner = self.lock();
-            if on { inner.breakpoints.insert(pc) } else { inner.breakpoints.remove(&pc) };
+            if on {
+                inner.breakpoints.insert(pc)
+            } else {
+                inner.breakpoints.remove(&pc)
+            };
         }
         self.invalidate(pc..pc.saturating_add(1));
     }

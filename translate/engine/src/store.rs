@@ -58,11 +58,6 @@ impl Store {
         self.entries.get(&key).copied()
     }
 
-    /// Number of regions installed since the last flush.
-    pub fn len(&self) -> usize {
-        self.regions.len()
-    }
-
     /// Records the region at host address `at`.
     pub fn add(&mut self, at: u64, code: &HostCode, mode_key: u64, guest: Vec<Range<u64>>) {
         let index = self.regions.len();

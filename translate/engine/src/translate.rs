@@ -55,7 +55,10 @@ pub(crate) fn build_region(
         let before = b.region().insts.len();
         let first = b.region().blocks.len();
         let tagged = inner.tagged_pages.contains(&(at >> 12));
-        guest.translate_block(&BlockRequest { pc: at, code: &code[(at - pc) as usize..], mode, max_insns: max, tagged }, &mut b);
+        guest.translate_block(
+            &BlockRequest { pc: at, code: &code[(at - pc) as usize..], mode, max_insns: max, tagged },
+            &mut b,
+        );
         let insns = b.region().insts[before..].iter().filter(|i| i.op == ir::Op::Insn).count();
         left = left.saturating_sub(insns.max(1));
         if one {
@@ -163,8 +166,9 @@ impl Engine {
             self.log_ir(LogItem::OpOpt, &region);
         }
         let mode_key = key & !PC_MASK;
-        let code =
-            self.back_end().compile(&region, &mut Cx { engine: self, interner: &mut inner.interner, mode_key });
+        let code = self
+            .back_end()
+            .compile(&region, &mut Cx { engine: self, interner: &mut inner.interner, mode_key });
         let at = inner.arena.install(&code.bytes).ok_or(ArenaFull)?;
         if log {
             self.log_host(&code, at);

@@ -7,6 +7,7 @@
 mod backend;
 mod builder;
 mod guest;
+pub mod interp;
 mod machine;
 mod ops;
 mod region;

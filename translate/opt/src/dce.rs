@@ -15,7 +15,11 @@ pub fn run(region: &mut Region, _guest: &dyn Guest) {
             let removable = inst.ty != Type::Void
                 && match inst.op.info().effect {
                     Effect::Pure | Effect::ReadState => true,
-                    Effect::Sticky | Effect::WriteState | Effect::Load | Effect::Store | Effect::Barrier
+                    Effect::Sticky
+                    | Effect::WriteState
+                    | Effect::Load
+                    | Effect::Store
+                    | Effect::Barrier
                     | Effect::Call => false,
                 };
             if inst.op == Op::Nop || (removable && !used[i]) {

@@ -17,7 +17,10 @@ pub fn run(region: &mut Region, _guest: &dyn Guest) {
         for i in region.range(BlockId(b as u32)) {
             let mut inst = region.insts[i];
             rewrite_args(&mut inst, &map);
-            if !flags_used[i] && matches!(inst.ty, Type::I32 | Type::I64) && inst.op.info().effect == Effect::Pure {
+            if !flags_used[i]
+                && matches!(inst.ty, Type::I32 | Type::I64)
+                && inst.op.info().effect == Effect::Pure
+            {
                 if let Some(c) = constant(region, &inst) {
                     inst = Inst { op: Op::Const, attr: Attr::None, args: [Val::NONE; 4], imm: c, ..inst };
                 } else if let Some(v) = identity(region, &inst) {

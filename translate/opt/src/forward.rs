@@ -56,7 +56,11 @@ pub(crate) fn rewrite_term(term: &mut ir::Term, map: &[Val]) {
                 *v = map[v.index()];
             }
         }
-        Term::Jump(_) | Term::Call { .. } | Term::Syscall { .. } | Term::Trap { .. } | Term::Resume { .. } => {}
+        Term::Jump(_)
+        | Term::Call { .. }
+        | Term::Syscall { .. }
+        | Term::Trap { .. }
+        | Term::Resume { .. } => {}
     }
 }
 
@@ -68,6 +72,10 @@ pub(crate) fn term_value(term: &ir::Term) -> Option<Val> {
         | Term::CallIndirect { addr: v, .. }
         | Term::Indirect { addr: v }
         | Term::Return { addr: v } => Some(*v),
-        Term::Jump(_) | Term::Call { .. } | Term::Syscall { .. } | Term::Trap { .. } | Term::Resume { .. } => None,
+        Term::Jump(_)
+        | Term::Call { .. }
+        | Term::Syscall { .. }
+        | Term::Trap { .. }
+        | Term::Resume { .. } => None,
     }
 }
