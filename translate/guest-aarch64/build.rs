@@ -3,8 +3,7 @@
 use decodegen::{Options, Source, generate};
 use std::path::PathBuf;
 
-const FILES: [&str; 7] =
-    ["dp_imm", "dp_reg", "branch_sys", "ldst", "fp", "simd", "crypto"];
+const FILES: [&str; 7] = ["dp_imm", "dp_reg", "branch_sys", "ldst", "fp", "simd", "crypto"];
 
 fn main() {
     let dir = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo")).join("src/a64");
@@ -18,8 +17,7 @@ fn main() {
         })
         .collect();
     let sources: Vec<Source<'_>> = texts.iter().map(|(name, text)| Source { name, text }).collect();
-    let options =
-        Options { width: 32, feature: "crate::cpu::Feature", feature_set: "crate::cpu::Features" };
+    let options = Options { width: 32, feature: "crate::cpu::Feature", feature_set: "crate::cpu::Features" };
     match generate(&sources, &options) {
         Ok(code) => {
             let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("set by cargo")).join("a64.rs");

@@ -21,7 +21,8 @@ fn matches(r: &Row, word: u32, features: &Features) -> bool {
 #[test]
 fn the_tree_agrees_with_a_linear_search() {
     let mut rng = Rng(1);
-    let sets = [Features::ALL, Features::NONE, Features::NONE.with(&[Feature::Lse, Feature::Fp16, Feature::Pauth])];
+    let sets =
+        [Features::ALL, Features::NONE, Features::NONE.with(&[Feature::Lse, Feature::Fp16, Feature::Pauth])];
     for i in 0..2_000_000u32 {
         // Random words seldom hit the sparse groups: most are a row with two bits flipped.
         let word = match i % 4 {
@@ -61,7 +62,11 @@ fn every_optional_row_needs_its_feature() {
             let without = decode(word, &Features::ALL.without(&needed)).map(|i| i.mnemonic());
             // A hint row of a missing feature is the plain hint.
             let hint = row.group == "branch_sys" && word >> 12 == 0xd5032;
-            assert!(needed.is_empty() || without.is_none() || hint && without == Some("hint"), "{} {word:#010x}", row.name);
+            assert!(
+                needed.is_empty() || without.is_none() || hint && without == Some("hint"),
+                "{} {word:#010x}",
+                row.name
+            );
         }
     }
 }
@@ -70,16 +75,17 @@ fn every_optional_row_needs_its_feature() {
 /// undefined at EL0, and system register names of other levels. `fmlal` and its kin are accepted by it with a reserved
 /// size bit.
 const NOT_OURS: &[&str] = &[
-    "addg", "subg", "gmi", "irg", "ldg", "ldgm", "stg", "st2g", "stzg", "stz2g", "stgm", "stzgm", "stgp", "subp", "subps",
-    "setg", "smstart", "smstop", "tcancel", "tcommit", "ttest", "tstart", "st64b", "ld64b", "dcps", "hlt", "hvc", "smc",
-    "eret", "drps", "msr", "mrs", "sys", "sysl", "at", "tlbi", "dc", "ic", "fmlal", "fmlsl", "brb", "gcs",
+    "addg", "subg", "gmi", "irg", "ldg", "ldgm", "stg", "st2g", "stzg", "stz2g", "stgm", "stzgm", "stgp",
+    "subp", "subps", "setg", "smstart", "smstop", "tcancel", "tcommit", "ttest", "tstart", "st64b", "ld64b",
+    "dcps", "hlt", "hvc", "smc", "eret", "drps", "msr", "mrs", "sys", "sysl", "at", "tlbi", "dc", "ic",
+    "fmlal", "fmlsl", "brb", "gcs",
 ];
 
 /// Mnemonics that the disassembler may be too old for, or where it refuses operands that the architecture leaves
 /// CONSTRAINED UNPREDICTABLE (equal registers with write-back, should-be-one bits, overlapping copy registers).
 const NOT_THEIRS: &[&str] = &[
-    "ldap1", "stl1", "ldapur", "stlur", "ldapr", "stlr", "stilp", "ldiapp", "ldclrp", "ldsetp", "swpp", "ldar", "ldpsw",
-    "cpy", "cpyf", "set",
+    "ldap1", "stl1", "ldapur", "stlur", "ldapr", "stlr", "stilp", "ldiapp", "ldclrp", "ldsetp", "swpp",
+    "ldar", "ldpsw", "cpy", "cpyf", "set",
 ];
 
 #[test]
@@ -106,7 +112,8 @@ fn validity_agrees_with_objdump() {
     };
     std::fs::remove_dir_all(&dir).unwrap();
     let text = String::from_utf8_lossy(&run.stdout);
-    let lines: Vec<&str> = text.lines().filter_map(|l| l.split_once(":\t")?.1.split_once('\t')).map(|x| x.1).collect();
+    let lines: Vec<&str> =
+        text.lines().filter_map(|l| l.split_once(":\t")?.1.split_once('\t')).map(|x| x.1).collect();
     assert_eq!(lines.len(), words.len());
     let mut wrong = Vec::new();
     for (&word, line) in words.iter().zip(lines) {
@@ -114,7 +121,9 @@ fn validity_agrees_with_objdump() {
         // Top-level groups of SVE and SME, and `udf`, which is an undefined instruction with a name.
         let skip = matches!(word >> 25 & 15, 0..=3) || line.starts_with("udf");
         match decode(word, &Features::ALL) {
-            Some(insn) if !theirs && !NOT_THEIRS.contains(&insn.mnemonic()) => wrong.push(format!("{word:08x} ours only: {insn:?}")),
+            Some(insn) if !theirs && !NOT_THEIRS.contains(&insn.mnemonic()) => {
+                wrong.push(format!("{word:08x} ours only: {insn:?}"))
+            }
             None if theirs && !skip && !NOT_OURS.iter().any(|m| line.starts_with(m)) => {
                 wrong.push(format!("{word:08x} theirs only: {line}"));
             }
