@@ -1,5 +1,6 @@
 //! linux-user: runs Linux programs of another architecture as host processes.
 
+pub mod arch;
 pub mod cpu;
 pub mod errno;
 pub mod guest_mem;

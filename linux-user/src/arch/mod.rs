@@ -1,0 +1,142 @@
+//! What user mode needs to know of a guest architecture: one trait object, so that everything else is compiled once.
+//!
+//! Input: the guest's CPU state; output: system call registers, initial state, the facts behind auxv, uname, cpuinfo,
+//! core dumps and the debugger. A new guest is a folder here.
+
+use crate::cpu::CpuState;
+use crate::errno::Errno;
+use crate::signal::SignalArch;
+use std::ops::Range;
+
+/// The guest's vDSO: an ELF image that is mapped read-only and executable.
+#[derive(Clone, Debug)]
+pub struct Vdso {
+    /// The image.
+    pub image: Vec<u8>,
+    /// Offset of `__kernel_rt_sigreturn` or its like in the image.
+    pub sigreturn: u64,
+}
+
+/// Hardware capabilities as the auxiliary vector shows them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Hwcaps {
+    /// AT_HWCAP.
+    pub hwcap: u64,
+    /// AT_HWCAP2.
+    pub hwcap2: u64,
+    /// AT_HWCAP3, if the guest's kernel has it.
+    pub hwcap3: Option<u64>,
+}
+
+/// Where the loader puts things when nothing else is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Placement {
+    /// Lowest base of a position-independent program.
+    pub pie_base: u64,
+    /// Bits of randomness in that base, above the page offset.
+    pub pie_random_bits: u32,
+    /// First address past user space.
+    pub task_size: u64,
+}
+
+/// How the debugger sees one register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GdbRegister {
+    /// Name in the target description.
+    pub name: &'static str,
+    /// Bits.
+    pub bits: u32,
+}
+
+/// A guest architecture.
+pub trait Arch: SignalArch + Send + Sync {
+    /// Name as in `qemu-<name>`.
+    fn name(&self) -> &'static str {
+        self.abi().info().name
+    }
+
+    /// The system call ABI: numbers, layouts, byte order, word size, ELF machine, uname's machine.
+    fn abi(&self) -> syscall_tables::Arch;
+
+    /// Number and arguments of the system call that the CPU has just executed.
+    fn syscall_regs(&self, cpu: &CpuState) -> (u64, [u64; 6]);
+
+    /// Stores a system call's result: a value or minus an error number, in the ABI's form.
+    fn set_result(&self, cpu: &mut CpuState, result: Result<u64, Errno>);
+
+    /// Bytes of the system call instruction: how far the PC steps back to execute it again. The registers that the call
+    /// changed are restored from `args`.
+    fn restart_syscall(&self, cpu: &mut CpuState, nr: u64, args: &[u64; 6]);
+
+    /// Sets the stack pointer.
+    fn set_sp(&self, cpu: &mut CpuState, sp: u64);
+
+    /// The thread pointer.
+    fn tls(&self, cpu: &CpuState) -> u64;
+
+    /// Sets the thread pointer.
+    fn set_tls(&self, cpu: &mut CpuState, tls: u64);
+
+    /// The state with which a new image starts; everything else in `cpu` is cleared.
+    fn start(&self, cpu: &mut CpuState, entry: u64, sp: u64);
+
+    /// Where images go.
+    fn placement(&self) -> Placement;
+
+    /// PROT_* bits of its own that the kernel accepts.
+    fn extra_prot(&self) -> u32 {
+        0
+    }
+
+    /// AT_HWCAP and its successors.
+    fn hwcaps(&self) -> Hwcaps;
+
+    /// AT_PLATFORM.
+    fn platform(&self) -> &'static str;
+
+    /// AT_MINSIGSTKSZ.
+    fn min_signal_stack(&self) -> u64;
+
+    /// The vDSO, if it has one.
+    fn vdso(&self) -> Option<&Vdso>;
+
+    /// `/proc/cpuinfo` for this many processors.
+    fn cpuinfo(&self, processors: usize) -> String;
+
+    /// Removes what the CPU ignores in a data address.
+    fn untag(&self, addr: u64) -> u64 {
+        addr
+    }
+
+    /// Registers as `-d cpu` prints them.
+    fn dump(&self, cpu: &CpuState) -> String;
+
+    /// `user_regs_struct` as ptrace and core dumps show it.
+    fn general_regset(&self, cpu: &CpuState) -> Vec<u8>;
+
+    /// Target description for the debugger: (file name, XML); the first is `target.xml`.
+    fn gdb_description(&self) -> &'static [(&'static str, &'static str)];
+
+    /// Registers in the order of the target description.
+    fn gdb_registers(&self) -> &'static [GdbRegister];
+
+    /// Reads one of these, little-endian.
+    fn gdb_read(&self, cpu: &CpuState, index: usize) -> Vec<u8>;
+
+    /// Writes one of these.
+    fn gdb_write(&self, cpu: &mut CpuState, index: usize, value: &[u8]);
+
+    /// Addresses that the vDSO's or another fast call's trap stands at, relative to its start, and nothing else may use.
+    fn vdso_traps(&self) -> Range<u64> {
+        0..0
+    }
+}
+
+/// A CPU model that `-cpu` selects: name and one line about it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Model {
+    /// As given to `-cpu`.
+    pub name: &'static str,
+    /// For `-cpu help`.
+    pub about: &'static str,
+}
