@@ -1,9 +1,123 @@
-//! The end of threads and processes.
+//! The end of threads and processes: `exit`, `exit_group`, and what the kernel's `exit_mm` and `mm_release` do for the
+//! guest's robust futexes and its `clear_child_tid` word.
 
-use crate::task::Task;
+use crate::errno::SysResult;
+use crate::mm::Mm;
+use crate::sys::raw_syscall;
+use crate::syscall::SysCx;
+use crate::task::{Leave, Task};
+use std::sync::atomic::Ordering;
+
+const FUTEX_WAKE: u64 = 1;
+const FUTEX_WAITERS: u32 = 0x8000_0000;
+const FUTEX_OWNER_DIED: u32 = 0x4000_0000;
+const FUTEX_TID_MASK: u32 = 0x3fff_ffff;
+/// The kernel's bound on the length of a robust list.
+const ROBUST_LIST_LIMIT: usize = 2048;
 
 /// What must reach its files before the process ends in whatever way.
 pub fn flush(_task: &mut Task) {
     use std::io::Write;
     let _ = std::io::stdout().flush();
+}
+
+/// `exit_group`: the host kernel ends all threads.
+pub fn exit_group(task: &mut Task, code: i32) -> ! {
+    flush(task);
+    let _ = raw_syscall(libc::SYS_exit_group, [code as u64, 0, 0, 0, 0, 0]);
+    unreachable!("exit_group returned")
+}
+
+/// `exit`: the run loop ends and its caller calls [`leave_thread`].
+pub fn sys_exit(cx: &mut SysCx<'_>, a: [u64; 6]) -> SysResult {
+    cx.task.leave = Some(Leave::Thread((a[0] & 0xff) as i32));
+    Ok(0)
+}
+
+/// `exit_group`
+pub fn sys_exit_group(cx: &mut SysCx<'_>, a: [u64; 6]) -> SysResult {
+    exit_group(cx.task, (a[0] & 0xff) as i32)
+}
+
+/// The guest-visible end of a thread. Afterwards no guest code of this thread may run.
+///
+/// The first thread and vfork children never return from here; others return and let their host thread end. The last
+/// thread of the process ends it with the first thread's code, whatever host threads the emulator has besides.
+pub fn leave_thread(task: &mut Task, code: i32) {
+    let leader = task.tid == task.process.pid();
+    if leader {
+        task.process.leader_exit.store(code, Ordering::Release);
+    }
+    let last = task.process.remove_thread(task.tid);
+    if last || task.vforked {
+        let code = task.process.leader_exit.load(Ordering::Acquire);
+        exit_group(task, code);
+    }
+    crate::host_signal::set_mask(crate::host_signal::ALL_ASYNC);
+    // Ours is done below, before a joiner can see the thread gone; the kernel must not do it again later.
+    let _ = raw_syscall(libc::SYS_set_robust_list, [0, 24, 0, 0, 0, 0]);
+    exit_robust_list(task);
+    if task.clear_child_tid != 0 && task.mm.write_u32(task.clear_child_tid, 0).is_ok() {
+        let word = task.mm.host_addr(task.clear_child_tid);
+        let _ = raw_syscall(libc::SYS_futex, [word, FUTEX_WAKE, 1, 0, 0, 0]);
+    }
+    if leader {
+        // The others go on; the process stays visible until the last of them leaves.
+        let _ = raw_syscall(libc::SYS_exit, [code as u64, 0, 0, 0, 0, 0]);
+    }
+}
+
+/// Marks the robust futexes that the thread holds (the kernel's `exit_robust_list`).
+fn exit_robust_list(task: &Task) {
+    let (head, _) = task.robust_list;
+    if head == 0 {
+        return;
+    }
+    let mm = &task.mm;
+    let Ok(offset) = mm.read_word(head + mm.word_size()) else { return };
+    let Ok(pending) = mm.read_word(head + 2 * mm.word_size()) else { return };
+    let Ok(mut entry) = mm.read_word(head) else { return };
+    for _ in 0..ROBUST_LIST_LIMIT {
+        if entry & !1 == head {
+            break;
+        }
+        // Read on before the futex is given away: its memory may then go.
+        let next = mm.read_word(entry & !1);
+        if entry & !1 != pending & !1 {
+            futex_death(mm, task.tid, (entry & !1).wrapping_add(offset), entry & 1 != 0, false);
+        }
+        let Ok(next) = next else { return };
+        entry = next;
+    }
+    if pending & !1 != 0 {
+        futex_death(mm, task.tid, (pending & !1).wrapping_add(offset), pending & 1 != 0, true);
+    }
+}
+
+fn futex_death(mm: &Mm, tid: i32, addr: u64, pi: bool, pending: bool) {
+    if addr % 4 != 0 {
+        return;
+    }
+    let wake = || {
+        let _ = raw_syscall(libc::SYS_futex, [mm.host_addr(addr), FUTEX_WAKE, 1, 0, 0, 0]);
+    };
+    let Ok(mut value) = mm.read_u32(addr) else { return };
+    loop {
+        if pending && !pi && value == 0 {
+            // Released, but its waker died before it woke anyone.
+            wake();
+            return;
+        }
+        if value & FUTEX_TID_MASK != tid as u32 {
+            return;
+        }
+        match mm.compare_exchange_u32(addr, value, value & FUTEX_WAITERS | FUTEX_OWNER_DIED) {
+            Ok(old) if old == value => break,
+            Ok(old) => value = old,
+            Err(_) => return,
+        }
+    }
+    if !pi && value & FUTEX_WAITERS != 0 {
+        wake();
+    }
 }
