@@ -1,53 +1,66 @@
-//! The guest CPU's state block as kernel objects see it.
+//! The guest CPU as kernel objects hold it: the engine's state block, given back to the engine when its task goes.
 
+pub use engine::CpuState;
+use engine::Engine;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Registers and poll word of one guest thread.
-pub struct CpuState {
-    /// Non-zero makes translated code leave at the next poll.
-    pub poll: AtomicU32,
-    pc: u64,
-    state: Vec<u8>,
+/// The bit of the poll word that signals and other requests of this crate use; the rest is the engine's.
+const POLL_BIT: u32 = 1;
+
+/// A registered CPU and the engine that knows it.
+pub struct OwnedCpu {
+    cpu: ManuallyDrop<Box<CpuState>>,
+    engine: Arc<Engine>,
 }
 
-impl CpuState {
-    /// Clears the request, before what it asks for is looked at.
+impl OwnedCpu {
+    /// A new CPU, all zero.
+    pub fn new(engine: &Arc<Engine>) -> OwnedCpu {
+        OwnedCpu { cpu: ManuallyDrop::new(engine.new_cpu()), engine: engine.clone() }
+    }
+
+    /// A copy for a child.
+    pub fn duplicate(&self) -> OwnedCpu {
+        OwnedCpu { cpu: ManuallyDrop::new(self.engine.clone_cpu(&self.cpu)), engine: self.engine.clone() }
+    }
+
+    /// Clears our request, before what it asks for is looked at.
     pub fn clear_poll(&self) {
-        self.poll.store(0, Ordering::SeqCst);
+        self.cpu.poll().fetch_and(!POLL_BIT, Ordering::SeqCst);
     }
 
     /// True if translated code was asked to leave.
     pub fn poll_requested(&self) -> bool {
-        self.poll.load(Ordering::Relaxed) != 0
+        self.cpu.poll().load(Ordering::Relaxed) & POLL_BIT != 0
     }
+}
 
-    /// Guest program counter.
-    pub fn pc(&self) -> u64 {
-        self.pc
+/// Asks translated code of the CPU with this poll word to leave. Async-signal-safe.
+pub fn request_poll(poll: &AtomicU32) {
+    poll.fetch_or(POLL_BIT, Ordering::SeqCst);
+}
+
+impl Deref for OwnedCpu {
+    type Target = CpuState;
+
+    fn deref(&self) -> &CpuState {
+        &self.cpu
     }
+}
 
-    /// Sets the guest program counter.
-    pub fn set_pc(&mut self, pc: u64) {
-        self.pc = pc;
+impl DerefMut for OwnedCpu {
+    fn deref_mut(&mut self) -> &mut CpuState {
+        &mut self.cpu
     }
+}
 
-    /// The guest part of the state block.
-    pub fn state(&self) -> &[u8] {
-        &self.state
-    }
-
-    /// The guest part of the state block, mutable.
-    pub fn state_mut(&mut self) -> &mut [u8] {
-        &mut self.state
-    }
-
-    /// Reads 8 bytes of guest state at `offset`.
-    pub fn read_u64(&self, offset: usize) -> u64 {
-        u64::from_le_bytes(self.state()[offset..offset + 8].try_into().expect("8 bytes"))
-    }
-
-    /// Writes 8 bytes of guest state at `offset`.
-    pub fn write_u64(&mut self, offset: usize, v: u64) {
-        self.state_mut()[offset..offset + 8].copy_from_slice(&v.to_le_bytes());
+impl Drop for OwnedCpu {
+    fn drop(&mut self) {
+        // SAFETY: taken once, here.
+        let cpu = unsafe { ManuallyDrop::take(&mut self.cpu) };
+        self.engine.release_cpu(cpu);
     }
 }

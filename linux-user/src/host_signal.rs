@@ -205,7 +205,7 @@ impl HostSlots {
     /// Sets the thread's poll word.
     pub fn kick(&self) {
         // SAFETY: the word outlives the attachment (`bind`).
-        unsafe { (*self.poll.load(Ordering::Acquire)).store(1, Ordering::Release) };
+        unsafe { crate::cpu::request_poll(&*self.poll.load(Ordering::Acquire)) };
     }
 
     /// Forgets everything recorded (in the child of a fork: pending signals are not inherited).
@@ -330,7 +330,7 @@ unsafe extern "C" fn handler(sig: i32, info: *const libc::siginfo_t, context: *m
 unsafe fn fault(slots: &HostSlots, sig: i32, info: *const libc::siginfo_t, uc: *mut libc::ucontext_t) {
     // SAFETY: the kernel's frame.
     let pc = unsafe { (*uc).uc_mcontext.gregs[GREG_RIP] } as u64;
-    if let Some(fixup) = uaccess_fixup(pc) {
+    if let Some(fixup) = crate::sys::uaccess::fixup(pc) {
         // SAFETY: as above.
         unsafe { (*uc).uc_mcontext.gregs[GREG_RIP] = fixup as i64 };
         return;
@@ -344,10 +344,6 @@ unsafe fn fault(slots: &HostSlots, sig: i32, info: *const libc::siginfo_t, uc: *
         }
     }
     die_of_own_fault(sig, info, uc);
-}
-
-fn uaccess_fixup(pc: u64) -> Option<u64> {
-    crate::sys::uaccess::fixup(pc)
 }
 
 /// Our own bug: say where, and let the fault happen again under the default action.

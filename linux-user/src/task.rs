@@ -6,11 +6,13 @@
 //! guest's: the matching host flags are given to the host kernel as well. What stands here is only what the host kernel
 //! cannot keep for us.
 
-use crate::cpu::CpuState;
+use crate::arch::Arch;
+use crate::cpu::{CpuState, OwnedCpu};
 use crate::errno::Errno;
-use crate::host_signal::{HostAltStack, HostSlots};
+use crate::host_signal::{self, ALL_SIGNALS, HostAltStack, HostSlots, bit};
 use crate::mm::Mm;
-use crate::signal::{AltStack, FaultState, SigHand};
+use crate::signal::{self, AltStack, FaultState, SigHand};
+use engine::Engine;
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::path::PathBuf;
@@ -64,6 +66,8 @@ pub struct ExecConfig {
     pub class: u8,
     /// See `class`.
     pub data: u8,
+    /// The guest program's file, for a guest that executes `/proc/self/exe`.
+    pub exe: PathBuf,
     /// Options to pass on, in front of `-0 argv0 path args`.
     pub options: Vec<CString>,
 }
@@ -155,8 +159,12 @@ pub struct Task {
     pub files: Arc<Files>,
     /// File-system context.
     pub fs: Arc<Fs>,
+    /// Architecture.
+    pub arch: &'static dyn Arch,
+    /// Translator, shared like the address space.
+    pub engine: Arc<Engine>,
     /// Registers.
-    pub cpu: Box<CpuState>,
+    pub cpu: OwnedCpu,
     /// What the host signal handler writes.
     pub slots: Box<HostSlots>,
     /// Host stack of the handlers; shared with a vfork child.
@@ -184,18 +192,29 @@ pub struct Task {
 }
 
 impl Task {
-    /// The first task of a process; the caller binds it to its thread with [`Task::attach`].
-    pub fn first(process: Arc<Process>, mm: Arc<Mm>, fs: Arc<Fs>, cpu: Box<CpuState>) -> Task {
-        Task {
+    /// The first task of a process: takes over the calling thread's signals (mask, dispositions, handlers' stack).
+    pub fn first(
+        process: Arc<Process>,
+        mm: Arc<Mm>,
+        fs: Arc<Fs>,
+        arch: &'static dyn Arch,
+        engine: Arc<Engine>,
+    ) -> Result<Box<Task>, Errno> {
+        host_signal::restore_sigpipe();
+        let blocked = host_signal::set_mask(ALL_SIGNALS);
+        let cpu = OwnedCpu::new(&engine);
+        let mut task = Box::new(Task {
             tid: process.pid(),
             process,
             mm,
             sighand: Arc::new(SigHand::inherited()),
             files: Arc::new(Files::default()),
             fs,
+            arch,
+            engine,
             cpu,
             slots: Box::default(),
-            host_stack: None,
+            host_stack: Some(Arc::new(HostAltStack::install()?)),
             blocked: 0,
             mask_stale: true,
             saved_mask: None,
@@ -206,14 +225,52 @@ impl Task {
             robust_list: (0, 0),
             leave: None,
             vforked: false,
+        });
+        host_signal::install_sync_handlers();
+        task.note_blocked(blocked);
+        task.bind();
+        task.enrol();
+        // Only now may a signal come: the handler finds its slots.
+        signal::sync_mask(&mut task);
+        Ok(task)
+    }
+
+    /// Enters the task in its process's list of threads.
+    pub fn enrol(&mut self) {
+        let process = self.process.clone();
+        process.add_thread(self);
+    }
+
+    /// Makes the task the calling host thread's.
+    pub fn bind(&mut self) {
+        let engine = Arc::as_ptr(&self.engine).cast::<()>();
+        let cpu: *mut CpuState = &raw mut *self.cpu;
+        // SAFETY: the task outlives its attachment: it is detached or replaced before it is dropped.
+        unsafe {
+            self.slots.bind((*cpu).poll(), recover, engine, cpu.cast());
+            host_signal::attach(&raw const *self.slots);
         }
     }
 
     /// Changes the guest's blocked mask; the host's follows through `signal::sync_mask`. SIGKILL and SIGSTOP cannot be
     /// blocked.
     pub fn note_blocked(&mut self, mask: u64) {
-        use crate::host_signal::bit;
         self.blocked = mask & !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
         self.slots.set_blocked(self.blocked);
+    }
+}
+
+/// The hook through which the host handler reaches the engine.
+unsafe fn recover(
+    engine: *const (),
+    cpu: *mut (),
+    uc: *mut libc::ucontext_t,
+    sig: i32,
+    info: *const libc::siginfo_t,
+) -> bool {
+    // SAFETY: `Task::bind` passed these pointers; the kernel passed the others.
+    unsafe {
+        let engine = &*engine.cast::<Engine>();
+        engine.recover_fault(cpu.cast(), uc, sig, (*info).si_code, (*info).si_addr() as u64)
     }
 }

@@ -1,11 +1,9 @@
 //! The end of threads and processes: `exit`, `exit_group`, and what the kernel's `exit_mm` and `mm_release` do for the
 //! guest's robust futexes and its `clear_child_tid` word.
 
-use crate::errno::SysResult;
-use crate::mm::Mm;
+use crate::guest_mem::GuestMem;
 use crate::sys::raw_syscall;
-use crate::syscall::SysCx;
-use crate::task::{Leave, Task};
+use crate::task::Task;
 use std::sync::atomic::Ordering;
 
 const FUTEX_WAKE: u64 = 1;
@@ -28,17 +26,6 @@ pub fn exit_group(task: &mut Task, code: i32) -> ! {
     unreachable!("exit_group returned")
 }
 
-/// `exit`: the run loop ends and its caller calls [`leave_thread`].
-pub fn sys_exit(cx: &mut SysCx<'_>, a: [u64; 6]) -> SysResult {
-    cx.task.leave = Some(Leave::Thread((a[0] & 0xff) as i32));
-    Ok(0)
-}
-
-/// `exit_group`
-pub fn sys_exit_group(cx: &mut SysCx<'_>, a: [u64; 6]) -> SysResult {
-    exit_group(cx.task, (a[0] & 0xff) as i32)
-}
-
 /// The guest-visible end of a thread. Afterwards no guest code of this thread may run.
 ///
 /// The first thread and vfork children never return from here; others return and let their host thread end. The last
@@ -57,9 +44,8 @@ pub fn leave_thread(task: &mut Task, code: i32) {
     // Ours is done below, before a joiner can see the thread gone; the kernel must not do it again later.
     let _ = raw_syscall(libc::SYS_set_robust_list, [0, 24, 0, 0, 0, 0]);
     exit_robust_list(task);
-    if task.clear_child_tid != 0 && task.mm.write_u32(task.clear_child_tid, 0).is_ok() {
-        let word = task.mm.host_addr(task.clear_child_tid);
-        let _ = raw_syscall(libc::SYS_futex, [word, FUTEX_WAKE, 1, 0, 0, 0]);
+    if task.clear_child_tid != 0 && task.mm.mem().write(task.clear_child_tid, &0u32).is_ok() {
+        wake(task.mm.mem(), task.clear_child_tid);
     }
     if leader {
         // The others go on; the process stays visible until the last of them leaves.
@@ -73,51 +59,57 @@ fn exit_robust_list(task: &Task) {
     if head == 0 {
         return;
     }
-    let mm = &task.mm;
-    let Ok(offset) = mm.read_word(head + mm.word_size()) else { return };
-    let Ok(pending) = mm.read_word(head + 2 * mm.word_size()) else { return };
-    let Ok(mut entry) = mm.read_word(head) else { return };
+    let mem = task.mm.mem();
+    let word = task.arch.abi().info().word as u64;
+    let read =
+        |addr: u64| if word == 8 { mem.read::<u64>(addr) } else { mem.read::<u32>(addr).map(u64::from) };
+    let Ok(offset) = read(head + word) else { return };
+    let Ok(pending) = read(head + 2 * word) else { return };
+    let Ok(mut entry) = read(head) else { return };
     for _ in 0..ROBUST_LIST_LIMIT {
         if entry & !1 == head {
             break;
         }
         // Read on before the futex is given away: its memory may then go.
-        let next = mm.read_word(entry & !1);
+        let next = read(entry & !1);
         if entry & !1 != pending & !1 {
-            futex_death(mm, task.tid, (entry & !1).wrapping_add(offset), entry & 1 != 0, false);
+            futex_death(mem, task.tid, (entry & !1).wrapping_add(offset), entry & 1 != 0, false);
         }
         let Ok(next) = next else { return };
         entry = next;
     }
     if pending & !1 != 0 {
-        futex_death(mm, task.tid, (pending & !1).wrapping_add(offset), pending & 1 != 0, true);
+        futex_death(mem, task.tid, (pending & !1).wrapping_add(offset), pending & 1 != 0, true);
     }
 }
 
-fn futex_death(mm: &Mm, tid: i32, addr: u64, pi: bool, pending: bool) {
-    if addr % 4 != 0 {
+fn wake(mem: GuestMem, addr: u64) {
+    if let Ok(word) = mem.host(addr, 4) {
+        let _ = raw_syscall(libc::SYS_futex, [word, FUTEX_WAKE, 1, 0, 0, 0]);
+    }
+}
+
+fn futex_death(mem: GuestMem, tid: i32, addr: u64, pi: bool, pending: bool) {
+    if !addr.is_multiple_of(4) {
         return;
     }
-    let wake = || {
-        let _ = raw_syscall(libc::SYS_futex, [mm.host_addr(addr), FUTEX_WAKE, 1, 0, 0, 0]);
-    };
-    let Ok(mut value) = mm.read_u32(addr) else { return };
+    let Ok(mut value) = mem.read::<u32>(addr) else { return };
     loop {
         if pending && !pi && value == 0 {
             // Released, but its waker died before it woke anyone.
-            wake();
+            wake(mem, addr);
             return;
         }
         if value & FUTEX_TID_MASK != tid as u32 {
             return;
         }
-        match mm.compare_exchange_u32(addr, value, value & FUTEX_WAITERS | FUTEX_OWNER_DIED) {
+        match mem.cas_u32(addr, value, value & FUTEX_WAITERS | FUTEX_OWNER_DIED) {
             Ok(old) if old == value => break,
             Ok(old) => value = old,
             Err(_) => return,
         }
     }
     if !pi && value & FUTEX_WAITERS != 0 {
-        wake();
+        wake(mem, addr);
     }
 }

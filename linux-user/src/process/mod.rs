@@ -1,3 +1,4 @@
-//! Processes and threads: creation, exec, exit, waiting, identity, scheduling, futexes.
+//! Processes and threads: creation, exec, exit, identity, futexes. What the host kernel can do with the guest's own
+//! arguments (waiting, scheduling, credentials) is a plain call in the syscall tables.
 
 pub mod exit;

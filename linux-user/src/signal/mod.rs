@@ -34,6 +34,7 @@ use crate::host_signal::{self, bit, host_mask};
 use crate::mm::Mm;
 use crate::sys::{raw_syscall, safe_syscall};
 use crate::task::Task;
+use engine::Engine;
 
 /// `sigaltstack` state. The default is "none".
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,25 +124,41 @@ pub struct BadFrame;
 /// What signals need of a guest architecture.
 pub trait SignalArch {
     /// Writes the frame and makes the CPU enter the handler.
-    fn push_frame(&self, cpu: &mut CpuState, mm: &Mm, frame: &Frame<'_>) -> Result<(), BadFrame>;
+    fn push_frame(
+        &self,
+        engine: &Engine,
+        cpu: &mut CpuState,
+        mm: &Mm,
+        frame: &Frame<'_>,
+    ) -> Result<(), BadFrame>;
     /// Reads the frame at the stack pointer and sets all registers from it.
-    fn pop_frame(&self, cpu: &mut CpuState, mm: &Mm) -> Result<Restored, BadFrame>;
+    fn pop_frame(&self, engine: &Engine, cpu: &mut CpuState, mm: &Mm) -> Result<Restored, BadFrame>;
     /// Stack pointer.
     fn stack_pointer(&self, cpu: &CpuState) -> u64;
     /// Ends an interrupted call: EINTR as its result, PC behind it.
     fn finish_interrupted(&self, cpu: &mut CpuState, next_pc: u64);
+    /// `clone`'s arguments as flags, stack, parent's tid word, child's tid word, thread pointer. Most architectures
+    /// pass the thread pointer fourth.
+    fn clone_args(&self, a: &[u64; 6]) -> [u64; 5] {
+        [a[0], a[1], a[2], a[4], a[3]]
+    }
+    /// `prctl` options of this architecture; others are EINVAL.
+    fn prctl(&self, cpu: &mut CpuState, option: i32, args: [u64; 4]) -> SysResult {
+        let _ = (cpu, option, args);
+        Err(Errno::EINVAL)
+    }
 }
 
 /// Delivers what is recorded and brings the host mask in line. Called by the run loop at [`Exit::Poll`] and after calls
 /// (when [`wanted`]).
 ///
 /// [`Exit::Poll`]: engine::Exit
-pub fn deliver(task: &mut Task, arch: &dyn SignalArch) {
+pub fn deliver(task: &mut Task) {
     loop {
         task.cpu.clear_poll();
         while let Some(raw) = task.slots.take(task.blocked) {
             task.mask_stale = true;
-            deliver_one(task, arch, &SigInfo::from_raw(raw));
+            deliver_one(task, &SigInfo::from_raw(raw));
         }
         if let Some(mask) = task.saved_mask.take() {
             task.note_blocked(mask);
@@ -176,7 +193,7 @@ pub fn sync_mask(task: &mut Task) -> bool {
     }
 }
 
-fn deliver_one(task: &mut Task, arch: &dyn SignalArch, info: &SigInfo) {
+fn deliver_one(task: &mut Task, info: &SigInfo) {
     let sig = info.signo();
     if task.blocked & bit(sig) != 0 {
         requeue(task, info);
@@ -193,7 +210,7 @@ fn deliver_one(task: &mut Task, arch: &dyn SignalArch, info: &SigInfo) {
             }
             DefaultAction::Terminate => terminate(task, sig),
         },
-        _ => enter_handler(task, arch, info, action),
+        _ => enter_handler(task, info, action),
     }
 }
 
@@ -204,7 +221,8 @@ fn requeue(task: &Task, info: &SigInfo) {
     let _ = raw_syscall(libc::SYS_rt_tgsigqueueinfo, args);
 }
 
-fn enter_handler(task: &mut Task, arch: &dyn SignalArch, info: &SigInfo, action: SigAction) {
+fn enter_handler(task: &mut Task, info: &SigInfo, action: SigAction) {
+    let arch = task.arch;
     let sig = info.signo();
     if action.flags & sa::RESETHAND != 0 {
         task.sighand.reset(sig);
@@ -225,7 +243,7 @@ fn enter_handler(task: &mut Task, arch: &dyn SignalArch, info: &SigInfo, action:
     let old_mask = task.saved_mask.unwrap_or(task.blocked);
     let frame = Frame { sig, info, action, old_mask, altstack: task.altstack, sp, fault: task.fault };
     // The kernel refuses a frame that would run off the lower end of the alternate stack it is on.
-    match arch.push_frame(&mut task.cpu, &task.mm, &frame) {
+    match arch.push_frame(&task.engine, &mut task.cpu, &task.mm, &frame) {
         Ok(()) => {
             task.saved_mask = None;
             if task.altstack.flags & ss::AUTODISARM != 0 {
@@ -234,20 +252,20 @@ fn enter_handler(task: &mut Task, arch: &dyn SignalArch, info: &SigInfo, action:
             let own = if action.flags & sa::NODEFER == 0 { bit(sig) } else { 0 };
             task.note_blocked(task.blocked | action.mask | own);
         }
-        Err(BadFrame) => force_segv(task, arch, sig),
+        Err(BadFrame) => force_segv(task, sig),
     }
 }
 
 /// The kernel's `force_sigsegv`: a frame could not be made or read.
-fn force_segv(task: &mut Task, arch: &dyn SignalArch, failed: i32) {
+fn force_segv(task: &mut Task, failed: i32) {
     if failed == libc::SIGSEGV {
         terminate(task, libc::SIGSEGV);
     }
-    force(task, arch, &SigInfo::fault(libc::SIGSEGV, code::SI_KERNEL, 0));
+    force(task, &SigInfo::fault(libc::SIGSEGV, code::SI_KERNEL, 0));
 }
 
 /// Delivers a fault (invariant 8). The CPU's state is exact, its PC at the faulting instruction.
-pub fn force(task: &mut Task, arch: &dyn SignalArch, info: &SigInfo) {
+pub fn force(task: &mut Task, info: &SigInfo) {
     let sig = info.signo();
     let action = task.sighand.get(sig);
     task.restart = None;
@@ -255,7 +273,7 @@ pub fn force(task: &mut Task, arch: &dyn SignalArch, info: &SigInfo) {
         terminate(task, sig);
     }
     task.mask_stale = true;
-    enter_handler(task, arch, info, action);
+    enter_handler(task, info, action);
 }
 
 /// Ends the process by a signal's default action.
@@ -265,8 +283,9 @@ pub fn terminate(task: &mut Task, sig: i32) -> ! {
 }
 
 /// `rt_sigreturn`: all registers and the mask from the frame; a bad one is SIGSEGV.
-pub fn sigreturn(task: &mut Task, arch: &dyn SignalArch) -> SysResult {
-    match arch.pop_frame(&mut task.cpu, &task.mm) {
+pub fn sigreturn(task: &mut Task) -> SysResult {
+    let arch = task.arch;
+    match arch.pop_frame(&task.engine, &mut task.cpu, &task.mm) {
         Ok(restored) => {
             task.note_blocked(restored.mask);
             task.mask_stale = true;
@@ -277,7 +296,7 @@ pub fn sigreturn(task: &mut Task, arch: &dyn SignalArch) -> SysResult {
         Err(BadFrame) => {
             let sp = arch.stack_pointer(&task.cpu);
             let code = task.mm.fault_code(sp);
-            force(task, arch, &SigInfo::fault(libc::SIGSEGV, code, sp));
+            force(task, &SigInfo::fault(libc::SIGSEGV, code, sp));
         }
     }
     Err(Errno::ESIGRETURN)
