@@ -587,6 +587,9 @@ ops! {
     /// the source lanes from byte 8 on; bit 1: the 16-bit side is bfloat16; bit 2: alternative half precision
     /// (Arm AHP).
     FCvt "fcvt" (V) -> V, FpCvt, Sticky;
+    /// H lanes from lane imm on as S lanes (the shape), bit-exact: NaNs keep payload and stay signalling, no flags;
+    /// denormals are zero under flush_half.
+    FWidenH "fwidenh" (V) -> V, Fp, Pure;
     /// Lane 0 to a signed integer T, saturating, NaN = 0; value * 2^imm first. The Size is unused.
     FToS "ftos" (V) -> T, FpCvt, Sticky;
     /// to an unsigned integer T
