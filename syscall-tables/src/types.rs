@@ -86,6 +86,26 @@ impl Numbers {
 pub struct Errno(pub i32);
 
 impl Errno {
+    /// The host C library's `errno`, for the few calls made through it.
+    pub fn last() -> Errno {
+        Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(Errno::EIO.0))
+    }
+
+    /// The value for a guest's result register.
+    pub fn to_ret(self) -> u64 {
+        -i64::from(self.0) as u64
+    }
+
+    /// Splits what the host kernel returned.
+    pub fn from_ret(ret: i64) -> Result<u64, Errno> {
+        if (-4095..0).contains(&ret) { Err(Errno(-ret as i32)) } else { Ok(ret as u64) }
+    }
+
+    /// True for the codes that make the run loop execute the call again (512, 513, 514, 516).
+    pub fn is_restart(self) -> bool {
+        matches!(self.0, 512 | 513 | 514 | 516)
+    }
+
     fn row(self) -> Option<&'static (i32, &'static str, &'static str)> {
         errno_rows().binary_search_by_key(&self.0, |r| r.0).ok().map(|i| &errno_rows()[i])
     }
@@ -120,6 +140,12 @@ impl fmt::Display for Errno {
 }
 
 impl std::error::Error for Errno {}
+
+impl From<std::io::Error> for Errno {
+    fn from(error: std::io::Error) -> Errno {
+        Errno(error.raw_os_error().unwrap_or(Errno::EIO.0))
+    }
+}
 
 /// A signal's name (`SIGINT`, `SIGRT_3`).
 pub fn signal_name(signal: u64) -> Option<String> {

@@ -1,0 +1,161 @@
+//! `-strace`: one line per system call, `PID name(args) = result`, read like strace's.
+//!
+//! Input: a call, its arguments and the guest's memory; output: text on the log's descriptor. Arguments that the kernel
+//! reads are formatted before the call, those it writes afterwards; a line is one `write`, so threads do not mix. How
+//! arguments look follows from the tables (`format`), with a few calls that need more (`special`, `socket`).
+
+mod format;
+mod socket;
+mod special;
+
+use crate::errno::{Errno, SysResult};
+use crate::syscall::SysCx;
+use format::Printer;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::time::Instant;
+use syscall_tables::{ArgTy, CallDesc, CallId, Dir, Ret};
+
+static ENABLED: AtomicBool = AtomicBool::new(false);
+static TIMES: AtomicBool = AtomicBool::new(false);
+static UNIMP: AtomicBool = AtomicBool::new(false);
+static OUTPUT: AtomicI32 = AtomicI32::new(2);
+
+/// Turns tracing on; `times` adds the time of day in front and the duration behind.
+pub fn enable(times: bool) {
+    ENABLED.store(true, Ordering::Relaxed);
+    TIMES.store(times, Ordering::Relaxed);
+}
+
+/// Says what is not supported even without tracing (`-d unimp`).
+pub fn log_unsupported() {
+    UNIMP.store(true, Ordering::Relaxed);
+}
+
+/// Where lines go (`-D`); standard error without it.
+pub fn set_output(fd: i32) {
+    OUTPUT.store(fd, Ordering::Relaxed);
+}
+
+/// True if calls are traced.
+#[inline]
+pub fn enabled() -> bool {
+    ENABLED.load(Ordering::Relaxed)
+}
+
+fn emit(line: &str) {
+    let fd = OUTPUT.load(Ordering::Relaxed);
+    let args = [fd as u64, line.as_ptr() as u64, line.len() as u64, 0, 0, 0];
+    // A log that cannot be written is no reason to stop the guest.
+    let _ = crate::sys::raw_syscall(libc::SYS_write, args);
+}
+
+/// A line about something not supported, for those who asked.
+pub fn note(text: &str) {
+    if enabled() || UNIMP.load(Ordering::Relaxed) {
+        emit(&format!("{text}\n"));
+    }
+}
+
+fn head(tid: i32) -> String {
+    let mut line = String::with_capacity(160);
+    if TIMES.load(Ordering::Relaxed) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let _ = write!(line, "{}.{:06} ", now.as_secs(), now.subsec_micros());
+    }
+    let _ = write!(line, "{tid} ");
+    line
+}
+
+/// A call whose number the table does not have.
+pub fn unknown(cx: &SysCx<'_>, number: u64, a: &[u64; 6]) {
+    let mut line = head(cx.task.tid);
+    let _ = writeln!(
+        line,
+        "syscall_{number:#x}({:#x}, {:#x}, {:#x}, {:#x}, {:#x}, {:#x}) = -1 ENOSYS ({})",
+        a[0],
+        a[1],
+        a[2],
+        a[3],
+        a[4],
+        a[5],
+        Errno::ENOSYS
+    );
+    emit(&line);
+}
+
+/// A signal that reaches the guest, as strace shows it between calls.
+pub fn signal(tid: i32, signal: i32, details: &str) {
+    if enabled() {
+        let name = syscall_tables::signal_name(signal as u64).unwrap_or_else(|| signal.to_string());
+        emit(&format!("{}--- {name} {{{details}}} ---\n", head(tid)));
+    }
+}
+
+/// The end of the process, as strace shows it.
+pub fn exited(tid: i32, status: i32) {
+    if enabled() {
+        emit(&format!("{}+++ exited with {status} +++\n", head(tid)));
+    }
+}
+
+/// Arguments from `from` on, as long as `when` allows them; returns the first that is left.
+fn arguments(p: &mut Printer, desc: &CallDesc, a: &[u64; 6], from: usize, after: Option<u64>) -> usize {
+    for (i, arg) in desc.args.iter().enumerate().skip(from) {
+        if after.is_none() && matches!(arg.ty, ArgTy::Mem(m) if m.dir != Dir::In) {
+            return i;
+        }
+        if i > 0 {
+            p.out.push_str(", ");
+        }
+        if !special::argument(p, desc, a, i, after) {
+            p.argument(arg.ty, a, i, after);
+        }
+    }
+    desc.args.len()
+}
+
+/// Runs a call with a line before and after it.
+pub fn traced(
+    cx: &mut SysCx<'_>,
+    call: CallId,
+    a: &[u64; 6],
+    run: fn(&mut SysCx<'_>, CallId, &[u64; 6]) -> SysResult,
+) -> SysResult {
+    let desc = call.desc();
+    let tid = cx.task.tid;
+    let mut p = Printer { out: head(tid), mem: cx.mem, abi: cx.abi, failed: false };
+    p.out.push_str(desc.name);
+    p.out.push('(');
+    // A program that replaces itself or ends has no "afterwards".
+    let ends = desc.ret == Ret::Never || matches!(call, CallId::Execve | CallId::Execveat);
+    let done = arguments(&mut p, desc, a, 0, None);
+    if ends {
+        let mut line = p.out.clone();
+        line.push_str(if desc.ret == Ret::Never { ") = ?\n" } else { ")\n" });
+        emit(&line);
+    }
+    let start = Instant::now();
+    let result = run(cx, call, a);
+    if ends && (result.is_ok() || desc.ret == Ret::Never || result == Err(Errno::ESIGRETURN)) {
+        return result;
+    }
+    p.failed = result.is_err();
+    arguments(&mut p, desc, a, done, Some(*result.as_ref().unwrap_or(&0)));
+    p.out.push_str(") = ");
+    match result {
+        Ok(v) => special::result(&mut p, desc, a, v),
+        Err(e) if e.is_restart() => {
+            let _ = write!(p.out, "? {e:?} ({e})");
+        }
+        Err(e) => {
+            let _ = write!(p.out, "-1 {e:?} ({e})");
+        }
+    }
+    if TIMES.load(Ordering::Relaxed) {
+        let _ = write!(p.out, " <{:.6}>", start.elapsed().as_secs_f64());
+    }
+    p.out.push('\n');
+    emit(&p.out);
+    result
+}

@@ -1,0 +1,123 @@
+//! Files by name and descriptor: the calls that look at paths, or that must not touch the emulator's own descriptors.
+
+use super::SysCx;
+use crate::errno::{Errno, SysResult};
+use crate::sys::{raw_syscall, safe_syscall};
+use syscall_tables::flags;
+
+const O_NOFOLLOW: u64 = libc::O_NOFOLLOW as u64;
+const AT_FDCWD: u64 = libc::AT_FDCWD as i64 as u64;
+
+/// `open`
+pub fn sys_open(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    open_at(cx, AT_FDCWD, a[0], a[1], a[2])
+}
+
+/// `openat`
+pub fn sys_openat(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    open_at(cx, a[0], a[1], a[2], a[3])
+}
+
+fn open_at(cx: &mut SysCx<'_>, dirfd: u64, path: u64, flags: u64, mode: u64) -> SysResult {
+    let flags = flags::OPEN.to_host(flags & 0xffff_ffff, cx.abi);
+    let path = cx.path(path)?;
+    let path = cx.host_path(&path, flags & O_NOFOLLOW == 0);
+    safe_syscall(libc::SYS_openat, [dirfd, path.as_ptr() as u64, flags, mode, 0, 0])
+}
+
+/// `openat2`: a structure that may be longer than we know, as long as the rest is zero.
+pub fn sys_openat2(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let (dirfd, path, how, size) = (a[0], a[1], a[2], a[3]);
+    if size < 24 {
+        return Err(Errno::EINVAL);
+    }
+    if size > 4096 {
+        return Err(Errno::E2BIG);
+    }
+    let mut raw = vec![0u8; size as usize];
+    cx.mem.copy_in(how, &mut raw)?;
+    if raw[24..].iter().any(|b| *b != 0) {
+        return Err(Errno::E2BIG);
+    }
+    let big = cx.abi.info().big_endian;
+    let word = |i: usize| {
+        let b: [u8; 8] = std::array::from_fn(|k| raw[i * 8 + k]);
+        if big { u64::from_be_bytes(b) } else { u64::from_le_bytes(b) }
+    };
+    let open_flags = flags::OPEN.to_host(word(0), cx.abi);
+    let host_how = [open_flags, word(1), word(2)];
+    let path = cx.path(path)?;
+    let path = if host_how[2] == 0 {
+        cx.host_path(&path, open_flags & O_NOFOLLOW == 0)
+    } else {
+        // With a resolve rule the path is relative to what the guest opened itself.
+        std::borrow::Cow::Borrowed(path.as_c_str())
+    };
+    safe_syscall(libc::SYS_openat2, [dirfd, path.as_ptr() as u64, host_how.as_ptr() as u64, 24, 0, 0])
+}
+
+fn hidden(cx: &SysCx<'_>, fd: u64) -> bool {
+    cx.task.files.is_hidden(fd as i32)
+}
+
+/// `close`
+pub fn sys_close(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if hidden(cx, a[0]) {
+        return Err(Errno::EBADF);
+    }
+    safe_syscall(libc::SYS_close, *a)
+}
+
+/// `close_range`: around the descriptors that are not the guest's.
+pub fn sys_close_range(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let (first, last) = (u64::from(a[0] as u32), u64::from(a[1] as u32));
+    if first > last || a[2] & !6 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let kept: Vec<u64> = crate::task::lock(&cx.task.files.hidden).keys().map(|fd| *fd as u64).collect();
+    let mut from = first;
+    for fd in kept.into_iter().filter(|fd| (first..=last).contains(fd)) {
+        if from < fd {
+            raw_syscall(libc::SYS_close_range, [from, fd - 1, a[2], 0, 0, 0])?;
+        }
+        from = fd + 1;
+    }
+    if from <= last { raw_syscall(libc::SYS_close_range, [from, last, a[2], 0, 0, 0]) } else { Ok(0) }
+}
+
+/// `dup2`
+pub fn sys_dup2(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if hidden(cx, a[0]) || hidden(cx, a[1]) {
+        return Err(Errno::EBADF);
+    }
+    safe_syscall(libc::SYS_dup2, *a)
+}
+
+/// `dup3`
+pub fn sys_dup3(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if hidden(cx, a[0]) || hidden(cx, a[1]) {
+        return Err(Errno::EBADF);
+    }
+    let flags = flags::OPEN.to_host(a[2] & 0xffff_ffff, cx.abi);
+    safe_syscall(libc::SYS_dup3, [a[0], a[1], flags, 0, 0, 0])
+}
+
+/// `readlink`
+pub fn sys_readlink(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    read_link_at(cx, AT_FDCWD, a[0], a[1], a[2])
+}
+
+/// `readlinkat`
+pub fn sys_readlinkat(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    read_link_at(cx, a[0], a[1], a[2], a[3])
+}
+
+fn read_link_at(cx: &mut SysCx<'_>, dirfd: u64, path: u64, buf: u64, size: u64) -> SysResult {
+    if size as i32 <= 0 {
+        return Err(Errno::EINVAL);
+    }
+    let path = cx.path(path)?;
+    let path = cx.host_path(&path, false);
+    let buf = cx.mem.host(buf, 0)?;
+    raw_syscall(libc::SYS_readlinkat, [dirfd, path.as_ptr() as u64, buf, size, 0, 0])
+}

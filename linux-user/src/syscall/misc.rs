@@ -1,0 +1,104 @@
+//! What the system says about itself, and limits.
+
+use super::SysCx;
+use super::plain::{host_buffer, read_struct, write_struct};
+use crate::errno::{Errno, SysResult};
+use crate::sys::raw_syscall;
+use crate::task::lock;
+use std::sync::{Mutex, OnceLock};
+use syscall_tables::{HOST, Ty, layout, structs};
+
+/// `-r`: the kernel release that uname reports.
+pub static RELEASE: OnceLock<String> = OnceLock::new();
+
+/// `uname`: the host's, with the guest's machine.
+pub fn sys_uname(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let ty = Ty::Struct(structs::UTSNAME);
+    let mut buffer = host_buffer(ty);
+    raw_syscall(libc::SYS_uname, [buffer.as_mut_ptr() as u64, 0, 0, 0, 0, 0])?;
+    let places = layout(structs::UTSNAME, HOST);
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut buffer);
+    let mut put = |field: &str, text: &str| {
+        if let Some(f) = places.field(field) {
+            let room = &mut bytes[f.offset..f.offset + 65];
+            room.fill(0);
+            let n = text.len().min(64);
+            room[..n].copy_from_slice(&text.as_bytes()[..n]);
+        }
+    };
+    put("machine", cx.abi.info().machine);
+    if let Some(release) = RELEASE.get() {
+        put("release", release);
+    }
+    write_struct(cx, ty, a[0], &buffer)?;
+    Ok(0)
+}
+
+/// Limits of the address space are kept for the guest instead of being set: they would bind the emulator's own memory.
+const KEPT: [u64; 2] = [libc::RLIMIT_AS as u64, libc::RLIMIT_DATA as u64];
+static KEPT_LIMITS: Mutex<[Option<[u64; 2]>; 2]> = Mutex::new([None; 2]);
+
+/// A limit on the main stack below this would stop the emulator's own first thread.
+const LEAST_STACK: u64 = 1 << 20;
+
+/// The guest's limit of address space, if it set one.
+pub fn address_space_limit() -> Option<u64> {
+    lock(&KEPT_LIMITS)[0].map(|l| l[0])
+}
+
+fn limits(pid: u64, resource: u64, new: Option<[u64; 2]>) -> Result<[u64; 2], Errno> {
+    let mut old = [0u64; 2];
+    let own = pid == 0 || pid == u64::from(std::process::id());
+    let kept = KEPT.iter().position(|r| *r == resource).filter(|_| own);
+    let real = match (kept, new) {
+        (Some(_), _) | (_, None) => None,
+        (None, Some(l)) if own && resource == u64::from(libc::RLIMIT_STACK) => {
+            Some([l[0].max(LEAST_STACK).min(l[1]), l[1]])
+        }
+        (None, Some(l)) => Some(l),
+    };
+    let new_ptr = real.as_ref().map_or(0, |l| l.as_ptr() as u64);
+    raw_syscall(libc::SYS_prlimit64, [pid, resource, new_ptr, old.as_mut_ptr() as u64, 0, 0])?;
+    if let Some(i) = kept {
+        let mut all = lock(&KEPT_LIMITS);
+        if let Some(l) = all[i] {
+            old = l;
+        }
+        if let Some(n) = new {
+            if n[0] > n[1] {
+                return Err(Errno::EINVAL);
+            }
+            // SAFETY: no arguments.
+            if n[1] > old[1] && unsafe { libc::geteuid() } != 0 {
+                return Err(Errno::EPERM);
+            }
+            all[i] = Some(n);
+        }
+    }
+    Ok(old)
+}
+
+/// `prlimit64`
+pub fn sys_prlimit64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let ty = Ty::Struct(structs::RLIMIT64);
+    let new = if a[2] == 0 { None } else { Some(read_struct(cx, ty, a[2])?) };
+    let old = limits(a[0], a[1] & 0xffff_ffff, new.map(|n| [n[0], n[1]]))?;
+    if a[3] != 0 {
+        write_struct(cx, ty, a[3], &old)?;
+    }
+    Ok(0)
+}
+
+/// `getrlimit`
+pub fn sys_getrlimit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let old = limits(0, a[0] & 0xffff_ffff, None)?;
+    write_struct(cx, Ty::Struct(structs::RLIMIT), a[1], &old)?;
+    Ok(0)
+}
+
+/// `setrlimit`
+pub fn sys_setrlimit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let new = read_struct(cx, Ty::Struct(structs::RLIMIT), a[1])?;
+    limits(0, a[0] & 0xffff_ffff, Some([new[0], new[1]]))?;
+    Ok(0)
+}

@@ -1,0 +1,109 @@
+//! The central dispatch: guest number and six arguments in, result out.
+//!
+//! A number is looked up in the guest's table; its call is then *plain* (the tables convert, the host's call of the same
+//! name runs: `plain`), has a handler here or in the process, memory or signal code, or is ENOSYS, said once in the log.
+//! Handlers get a [`SysCx`] and return `Result<u64, Errno>`; the codes 512..516 are the signal code's business.
+
+pub mod fcntl;
+pub mod fs;
+pub mod ioctl;
+pub mod ipc;
+pub mod misc;
+mod plain;
+pub mod poll;
+pub mod time;
+
+use crate::errno::{Errno, SysResult};
+use crate::guest_mem::GuestMem;
+use crate::signal::SignalArch;
+use crate::strace;
+use crate::task::Task;
+use std::borrow::Cow;
+use std::ffi::{CStr, CString};
+use std::sync::atomic::{AtomicU64, Ordering};
+use syscall_tables::{Arch, CALLS, CallId, Level};
+
+/// What a handler works with.
+pub struct SysCx<'a> {
+    /// The calling thread.
+    pub task: &'a mut Task,
+    /// Its memory.
+    pub mem: GuestMem,
+    /// Its ABI.
+    pub abi: Arch,
+    /// Registers and frames of its architecture.
+    pub arch: &'a dyn SignalArch,
+}
+
+/// A system call's code.
+pub type Handler = fn(&mut SysCx<'_>, &[u64; 6]) -> SysResult;
+
+/// The longest path the kernel takes.
+pub const PATH_MAX: usize = 4096;
+
+impl SysCx<'_> {
+    /// A path argument as the guest wrote it.
+    pub fn path(&self, addr: u64) -> Result<CString, Errno> {
+        let bytes = self.mem.cstr(addr, PATH_MAX)?;
+        Ok(CString::new(bytes).unwrap_or_default())
+    }
+
+    /// The host path of an existing file that a guest path names (see `paths`).
+    pub fn host_path<'p>(&self, path: &'p CStr, follow: bool) -> Cow<'p, CStr> {
+        crate::paths::host_path(self.task.fs.sysroot.as_deref(), path, follow)
+    }
+}
+
+macro_rules! handler_table {
+    ($($call:ident => $module:ident :: $name:ident;)*) => {
+        static HANDLERS: [Option<Handler>; CALLS.len()] = {
+            let mut table: [Option<Handler>; CALLS.len()] = [None; CALLS.len()];
+            $(table[CallId::$call as usize] = Some($module::$name as Handler);)*
+            table
+        };
+    };
+}
+
+syscall_tables::with_handlers!(handler_table);
+
+/// Executes one call. The result is the guest's, or one of the codes that only the run loop understands.
+pub fn dispatch(cx: &mut SysCx<'_>, number: u64, args: &[u64; 6]) -> SysResult {
+    let Some(call) = cx.abi.call(number) else {
+        if strace::enabled() {
+            strace::unknown(cx, number, args);
+        }
+        say_once(number as usize % ONCE_BITS, || format!("Unknown syscall {number}"));
+        return Err(Errno::ENOSYS);
+    };
+    if strace::enabled() { strace::traced(cx, call, args, run) } else { run(cx, call, args) }
+}
+
+#[inline]
+fn run(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
+    match HANDLERS[call as usize] {
+        Some(handler) => handler(cx, args),
+        None => {
+            let desc = call.desc();
+            match desc.level {
+                Level::Plain => plain::run(cx, desc, args),
+                Level::Handler | Level::None => {
+                    say_once(ONCE_BITS + call as usize % ONCE_BITS, || {
+                        format!("Unsupported syscall: {} ({})", desc.name, desc.note)
+                    });
+                    Err(Errno::ENOSYS)
+                }
+            }
+        }
+    }
+}
+
+const ONCE_BITS: usize = 2048;
+static SAID: [AtomicU64; 2 * ONCE_BITS / 64] = [const { AtomicU64::new(0) }; 2 * ONCE_BITS / 64];
+
+/// One line in the log per process and reason, for those who asked with `-d unimp` or `-strace`.
+fn say_once(bit: usize, text: impl FnOnce() -> String) {
+    let mask = 1u64 << (bit % 64);
+    if SAID[bit / 64].fetch_or(mask, Ordering::Relaxed) & mask == 0 {
+        strace::note(&text());
+    }
+}

@@ -1,0 +1,229 @@
+//! Plain calls: arguments converted as the tables say, then the host's call of the same name.
+//!
+//! Each call has a plan, made at its first use: *direct* when nothing needs conversion (the guest's pointers go to the
+//! kernel, which checks them), else *converted* through host copies laid out by the host's ABI.
+
+use super::SysCx;
+use crate::errno::{Errno, SysResult};
+use crate::sys::safe_syscall;
+use std::ffi::CString;
+use std::sync::atomic::{AtomicU8, Ordering};
+use syscall_tables::{
+    ArgTy, CALLS, CallDesc, Count, Dir, HOST, MemArg, MemTy, Ty, convert, element, flags, read_scalar,
+    same_layout,
+};
+
+/// 0 unknown, 1 direct, 2 converted. A process has one guest ABI and one `-L`, so a plan holds for its life.
+static PLANS: [AtomicU8; CALLS.len()] = [const { AtomicU8::new(0) }; CALLS.len()];
+
+/// No single converted buffer is larger: beyond it the call fails as for a bad address.
+const MAX_COPY: usize = 64 << 20;
+
+/// Runs a plain call.
+pub fn run(cx: &mut SysCx<'_>, desc: &CallDesc, args: &[u64; 6]) -> SysResult {
+    let plan = &PLANS[desc.id as usize];
+    let kind = match plan.load(Ordering::Relaxed) {
+        0 => {
+            let kind = if is_direct(cx, desc) { 1 } else { 2 };
+            plan.store(kind, Ordering::Relaxed);
+            kind
+        }
+        kind => kind,
+    };
+    if kind == 1 { safe_syscall(i64::from(desc.host_nr), *args) } else { converted(cx, desc, args) }
+}
+
+fn is_direct(cx: &SysCx<'_>, desc: &CallDesc) -> bool {
+    let base_zero = cx.mem.guest(0) == 0;
+    base_zero
+        && cx.abi.same_data_model(HOST)
+        && desc.args.iter().all(|a| match a.ty {
+            ArgTy::Flags(set) => set.same_as_host(cx.abi),
+            ArgTy::Rpath => cx.task.fs.sysroot.is_none(),
+            ArgTy::Mem(m) => mem_is_direct(cx, &m),
+            _ => true,
+        })
+}
+
+fn mem_is_direct(cx: &SysCx<'_>, m: &MemArg) -> bool {
+    match m.ty {
+        MemTy::Elem(t) | MemTy::Iovec(t) | MemTy::Msghdr(t) => {
+            same_layout(t, cx.abi, HOST) && same_flags(cx, t)
+        }
+        MemTy::Sigset | MemTy::Sockaddr | MemTy::FdSet | MemTy::Strings => cx.abi.same_data_model(HOST),
+        MemTy::Bytes => true,
+    }
+}
+
+/// True if no field of the structure holds flags whose values differ (`open_how`, `mq_attr`).
+fn same_flags(cx: &SysCx<'_>, ty: Ty) -> bool {
+    let Ty::Struct(id) = ty else { return true };
+    id.on(cx.abi).fields.iter().all(|f| match f.show {
+        syscall_tables::Show::Flags(set) => set.same_as_host(cx.abi),
+        _ => same_flags(cx, f.ty),
+    })
+}
+
+/// Copies and converts one element, flags included.
+fn convert_elem(ty: Ty, from: syscall_tables::Arch, src: &[u8], to: syscall_tables::Arch, dst: &mut [u8]) {
+    convert(ty, from, src, to, dst);
+    let Ty::Struct(id) = ty else { return };
+    for f in &syscall_tables::layout(id, to).fields {
+        if let syscall_tables::Show::Flags(set) = f.field.show
+            && f.field.count == 0
+            && f.size <= 8
+        {
+            let value = f.get(dst, to);
+            let new = set.convert(value, from, to);
+            if new != value {
+                f.put(dst, to, new);
+            }
+        }
+    }
+}
+
+/// A host copy of a guest buffer.
+struct Copy {
+    arg: usize,
+    guest: u64,
+    mem: MemArg,
+    ty: Ty,
+    count: usize,
+    bytes: Vec<u64>,
+}
+
+fn as_bytes(words: &[u64]) -> &[u8] {
+    bytemuck::cast_slice(words)
+}
+
+fn as_bytes_mut(words: &mut [u64]) -> &mut [u8] {
+    bytemuck::cast_slice_mut(words)
+}
+
+fn count_of(cx: &SysCx<'_>, count: Count, args: &[u64; 6], before: usize, ret: u64) -> Result<usize, Errno> {
+    Ok(match count {
+        Count::Same => before,
+        Count::Lit(n) => n as usize,
+        Count::Arg(i) => args[i as usize] as usize,
+        Count::Ret => ret as usize,
+        Count::Deref(i) => {
+            let mut word = [0; 4];
+            cx.mem.copy_in(args[i as usize], &mut word)?;
+            read_scalar(Ty::U32, &word, cx.abi) as usize
+        }
+    })
+}
+
+fn converted(cx: &mut SysCx<'_>, desc: &CallDesc, args: &[u64; 6]) -> SysResult {
+    let mut host = *args;
+    let mut strings: Vec<CString> = Vec::new();
+    let mut copies: Vec<Copy> = Vec::new();
+    let small = cx.abi.info().word == 4;
+    for (i, a) in desc.args.iter().enumerate() {
+        let v = args[i];
+        match a.ty {
+            ArgTy::Flags(set) => {
+                host[i] = set.to_host(if small { v as u32 as u64 } else { v }, cx.abi);
+            }
+            ArgTy::Rpath if v != 0 => {
+                let path = cx.path(v)?;
+                let path = cx.host_path(&path, follows(desc, args)).into_owned();
+                host[i] = path.as_ptr() as u64;
+                strings.push(path);
+            }
+            ArgTy::Path | ArgTy::Rpath | ArgTy::Str | ArgTy::Addr => host[i] = cx.mem.host_opt(v, 0)?,
+            ArgTy::Fd | ArgTy::Dirfd | ArgTy::Int | ArgTy::Long | ArgTy::Pid | ArgTy::Uid | ArgTy::Sig
+                if small =>
+            {
+                host[i] = v as u32 as i32 as u64;
+            }
+            ArgTy::Mem(m) if v != 0 => {
+                let ty = match m.ty {
+                    MemTy::Elem(t) | MemTy::Iovec(t) | MemTy::Msghdr(t) => t,
+                    MemTy::Bytes | MemTy::Sigset | MemTy::Sockaddr | MemTy::FdSet | MemTy::Strings => Ty::U8,
+                };
+                if mem_is_direct(cx, &m) {
+                    host[i] = cx.mem.host(v, 0)?;
+                    continue;
+                }
+                let count = count_of(cx, m.count, args, 1, 0)?;
+                let mut copy = Copy { arg: i, guest: v, mem: m, ty, count, bytes: Vec::new() };
+                fetch(cx, &mut copy)?;
+                copies.push(copy);
+            }
+            _ => {}
+        }
+    }
+    for c in &mut copies {
+        host[c.arg] = c.bytes.as_mut_ptr() as u64;
+    }
+    let result = safe_syscall(i64::from(desc.host_nr), host);
+    drop(strings);
+    let ret = result?;
+    for c in &copies {
+        if c.mem.dir != Dir::In {
+            let n = count_of(cx, c.mem.actual, args, c.count, ret)?.min(c.count);
+            store(cx, c, n)?;
+        }
+    }
+    Ok(ret)
+}
+
+/// True unless the call's flags say that the last component is not followed.
+fn follows(desc: &CallDesc, args: &[u64; 6]) -> bool {
+    if desc.name.starts_with('l') {
+        return false;
+    }
+    !desc.args.iter().zip(args).any(|(a, v)| {
+        matches!(a.ty, ArgTy::Flags(set) if set == flags::AT || set == flags::AT_ACCESS) && v & 0x100 != 0
+    })
+}
+
+fn fetch(cx: &SysCx<'_>, c: &mut Copy) -> Result<(), Errno> {
+    let (gs, hs) = (element(c.ty, cx.abi).0, element(c.ty, HOST).0);
+    let total = c.count.checked_mul(hs.max(gs)).filter(|n| *n <= MAX_COPY).ok_or(Errno::EFAULT)?;
+    c.bytes = vec![0; (c.count * hs).div_ceil(8).max(1)];
+    if c.mem.dir == Dir::Out {
+        return cx.mem.host(c.guest, c.count * gs).map(|_| ());
+    }
+    let mut raw = vec![0; total.min(c.count * gs)];
+    cx.mem.copy_in(c.guest, &mut raw)?;
+    let out = as_bytes_mut(&mut c.bytes);
+    for k in 0..c.count {
+        convert_elem(c.ty, cx.abi, &raw[k * gs..][..gs], HOST, &mut out[k * hs..][..hs]);
+    }
+    Ok(())
+}
+
+fn store(cx: &SysCx<'_>, c: &Copy, n: usize) -> Result<(), Errno> {
+    let (gs, hs) = (element(c.ty, cx.abi).0, element(c.ty, HOST).0);
+    let mut raw = vec![0; n * gs];
+    let src = as_bytes(&c.bytes);
+    for k in 0..n {
+        convert_elem(c.ty, HOST, &src[k * hs..][..hs], cx.abi, &mut raw[k * gs..][..gs]);
+    }
+    cx.mem.copy_out(c.guest, &raw)
+}
+
+/// Reads a structure of the guest into the host's layout.
+pub(super) fn read_struct(cx: &SysCx<'_>, ty: Ty, addr: u64) -> Result<Vec<u64>, Errno> {
+    let (gs, hs) = (element(ty, cx.abi).0, element(ty, HOST).0);
+    let mut raw = vec![0; gs];
+    cx.mem.copy_in(addr, &mut raw)?;
+    let mut out = vec![0u64; hs.div_ceil(8).max(1)];
+    convert_elem(ty, cx.abi, &raw, HOST, &mut as_bytes_mut(&mut out)[..hs]);
+    Ok(out)
+}
+
+/// Writes a structure in the host's layout to the guest.
+pub(super) fn write_struct(cx: &SysCx<'_>, ty: Ty, addr: u64, host: &[u64]) -> Result<(), Errno> {
+    let (gs, hs) = (element(ty, cx.abi).0, element(ty, HOST).0);
+    let mut raw = vec![0; gs];
+    convert_elem(ty, HOST, &as_bytes(host)[..hs], cx.abi, &mut raw);
+    cx.mem.copy_out(addr, &raw)
+}
+
+/// An aligned buffer for a structure of the host.
+pub(super) fn host_buffer(ty: Ty) -> Vec<u64> {
+    vec![0; element(ty, HOST).0.div_ceil(8).max(1)]
+}

@@ -1,0 +1,144 @@
+//! Waiting with a temporary signal mask.
+
+use super::SysCx;
+use super::plain::{read_struct, write_struct};
+use crate::errno::{Errno, SysResult};
+use crate::signal::with_temporary_mask;
+use crate::sys::safe_syscall;
+use syscall_tables::{CallId, HOST, Ty, element, read_scalar, same_layout, structs};
+
+/// A signal set of the kernel's size; zero address means none was given.
+fn sigset(cx: &SysCx<'_>, addr: u64, size: u64) -> Result<Option<u64>, Errno> {
+    if addr == 0 {
+        return Ok(None);
+    }
+    if size != 8 {
+        return Err(Errno::EINVAL);
+    }
+    let mut raw = [0; 8];
+    cx.mem.copy_in(addr, &mut raw)?;
+    // An array of longs: the 32-bit halves of a big-endian 32-bit guest stand low word first.
+    let info = cx.abi.info();
+    Ok(Some(match (info.big_endian, info.word) {
+        (false, _) => u64::from_le_bytes(raw),
+        (true, 4) => read_scalar(Ty::U32, &raw[..4], cx.abi) | read_scalar(Ty::U32, &raw[4..], cx.abi) << 32,
+        (true, _) => u64::from_be_bytes(raw),
+    }))
+}
+
+/// The host's mask argument: pointer and size.
+fn mask_arg(mask: &Option<u64>) -> (u64, u64) {
+    match mask {
+        Some(m) => (m as *const u64 as u64, 8),
+        None => (0, 8),
+    }
+}
+
+fn timespec(cx: &SysCx<'_>, addr: u64) -> Result<Option<Vec<u64>>, Errno> {
+    if addr == 0 { Ok(None) } else { read_struct(cx, Ty::Struct(structs::TIMESPEC), addr).map(Some) }
+}
+
+fn put_timespec(cx: &SysCx<'_>, addr: u64, value: &Option<Vec<u64>>) {
+    if let Some(t) = value {
+        // As the kernel: a timeout that cannot be written back is no error.
+        let _ = write_struct(cx, Ty::Struct(structs::TIMESPEC), addr, t);
+    }
+}
+
+fn pointer(buffer: &mut Option<Vec<u64>>) -> u64 {
+    buffer.as_mut().map_or(0, |b| b.as_mut_ptr() as u64)
+}
+
+/// `ppoll`
+pub fn sys_ppoll(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let mask = sigset(cx, a[3], a[4])?;
+    let mut time = timespec(cx, a[2])?;
+    let (fds, t) = (cx.mem.host_opt(a[0], 0)?, pointer(&mut time));
+    let result = with_temporary_mask(cx.task, mask, |_, mask| {
+        let (m, n) = mask_arg(&mask);
+        safe_syscall(libc::SYS_ppoll, [fds, a[1], t, m, n, 0])
+    });
+    put_timespec(cx, a[2], &time);
+    result
+}
+
+/// `pselect6`: the last argument points to the address and size of the mask.
+pub fn sys_pselect6(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let mask = if a[5] == 0 {
+        None
+    } else {
+        let raw = read_struct(cx, Ty::Struct(structs::SIGSET_ARG), a[5])?;
+        sigset(cx, raw[0], raw[1])?
+    };
+    let mut time = timespec(cx, a[4])?;
+    let sets = [cx.mem.host_opt(a[1], 0)?, cx.mem.host_opt(a[2], 0)?, cx.mem.host_opt(a[3], 0)?];
+    let t = pointer(&mut time);
+    let result = with_temporary_mask(cx.task, mask, |_, mask| {
+        let (m, n) = mask_arg(&mask);
+        let pack = [m, n];
+        let p = if mask.is_some() { pack.as_ptr() as u64 } else { 0 };
+        safe_syscall(libc::SYS_pselect6, [a[0], sets[0], sets[1], sets[2], t, p])
+    });
+    put_timespec(cx, a[4], &time);
+    result
+}
+
+/// `epoll_pwait`
+pub fn sys_epoll_pwait(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    wait_epoll(cx, a, a[3], libc::SYS_epoll_pwait)
+}
+
+/// `epoll_pwait2`
+pub fn sys_epoll_pwait2(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let mut time = timespec(cx, a[3])?;
+    let t = pointer(&mut time);
+    wait_epoll(cx, a, t, libc::SYS_epoll_pwait2)
+}
+
+fn wait_epoll(cx: &mut SysCx<'_>, a: &[u64; 6], timeout: u64, call: i64) -> SysResult {
+    let ty = Ty::Struct(structs::EPOLL_EVENT);
+    let mask = sigset(cx, a[4], a[5])?;
+    let (gs, hs) = (element(ty, cx.abi).0, element(ty, HOST).0);
+    let max = a[2] as i32;
+    if max <= 0 || max as usize > i32::MAX as usize / gs {
+        return Err(Errno::EINVAL);
+    }
+    let same = same_layout(ty, cx.abi, HOST);
+    cx.mem.host(a[1], gs * max as usize)?;
+    // The kernel writes what is ready and no more: a bounded buffer serves any request.
+    let room = (max as usize).min(1024);
+    let mut buffer = if same { Vec::new() } else { vec![0u64; (room * hs).div_ceil(8)] };
+    let (ptr, n) =
+        if same { (cx.mem.host(a[1], 0)?, max as u64) } else { (buffer.as_mut_ptr() as u64, room as u64) };
+    let ready = with_temporary_mask(cx.task, mask, |_, mask| {
+        let (m, size) = mask_arg(&mask);
+        safe_syscall(call, [a[0], ptr, n, timeout, m, size])
+    })?;
+    if !same {
+        let src: &[u8] = bytemuck::cast_slice(&buffer);
+        let mut out = vec![0; ready as usize * gs];
+        for k in 0..ready as usize {
+            syscall_tables::convert(ty, HOST, &src[k * hs..][..hs], cx.abi, &mut out[k * gs..][..gs]);
+        }
+        cx.mem.copy_out(a[1], &out)?;
+    }
+    Ok(ready)
+}
+
+/// `io_pgetevents`: the last argument points to the address and size of the mask.
+pub fn sys_io_pgetevents(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let mask = if a[5] == 0 {
+        None
+    } else {
+        let raw = read_struct(cx, Ty::Struct(structs::SIGSET_ARG), a[5])?;
+        sigset(cx, raw[0], raw[1])?
+    };
+    let mut time = timespec(cx, a[4])?;
+    let (events, t) = (cx.mem.host_opt(a[3], 0)?, pointer(&mut time));
+    with_temporary_mask(cx.task, mask, |_, mask| {
+        let (m, n) = mask_arg(&mask);
+        let pack = [m, n];
+        let p = if mask.is_some() { pack.as_ptr() as u64 } else { 0 };
+        safe_syscall(i64::from(CallId::IoPgetevents.desc().host_nr), [a[0], a[1], a[2], events, t, p])
+    })
+}
