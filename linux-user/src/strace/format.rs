@@ -415,3 +415,57 @@ fn mask_to(ty: Ty, abi: Arch, v: u64) -> u64 {
         n => v & ((1 << (8 * n)) - 1),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syscall_tables::{CallId, flags as sets};
+
+    fn shown(set: FlagSetId, arch: Arch, v: u64) -> String {
+        let mut out = String::new();
+        flags(&mut out, set.get(), arch, v);
+        out
+    }
+
+    #[test]
+    fn flags_are_named_and_rest_is_hexadecimal() {
+        let a = Arch::Aarch64;
+        assert_eq!(shown(sets::OPEN, a, 0), "O_RDONLY");
+        assert_eq!(shown(sets::OPEN, a, 0o2000000 | 0o40000), "O_RDONLY|O_DIRECTORY|O_CLOEXEC");
+        assert_eq!(shown(sets::OPEN, Arch::X86_64, 0o2000000 | 0o40000), "O_RDONLY|O_DIRECT|O_CLOEXEC");
+        assert_eq!(shown(sets::OPEN, a, 0o1102), "O_RDWR|O_CREAT|O_TRUNC");
+        assert_eq!(shown(sets::PROT, a, 0), "PROT_NONE");
+        assert_eq!(shown(sets::PROT, a, 3), "PROT_READ|PROT_WRITE");
+        assert_eq!(shown(sets::MAP, a, 0x22), "MAP_PRIVATE|MAP_ANONYMOUS");
+        assert_eq!(shown(sets::ACCESS, a, 0), "F_OK");
+        assert_eq!(shown(sets::MSG, a, 0), "0");
+        assert_eq!(shown(sets::SOCKTYPE, a, 0o2000001), "SOCK_STREAM|SOCK_CLOEXEC");
+        assert_eq!(shown(sets::FUTEX, a, 0x80), "FUTEX_WAIT|FUTEX_PRIVATE_FLAG");
+        assert_eq!(shown(sets::RLIMIT, a, 7), "RLIMIT_NOFILE");
+        assert_eq!(shown(sets::RUSAGE_WHO, a, -1i64 as u64), "RUSAGE_CHILDREN");
+    }
+
+    #[test]
+    fn strings_are_quoted_as_in_c() {
+        let mut out = String::new();
+        quoted(&mut out, b"a\"\n\x001\x02", true);
+        assert_eq!(out, "\"a\\\"\\n\\0001\\2\"...");
+    }
+
+    #[test]
+    fn arguments_read_like_straces() {
+        let path = c"/etc/passwd";
+        let mut p =
+            Printer { out: String::new(), mem: GuestMem::new(0, 1 << 47), abi: Arch::Aarch64, failed: false };
+        let a = [-100i64 as u64, path.as_ptr() as u64, 0o2000000, 0, 0, 0];
+        for (i, arg) in CallId::Openat.desc().args.iter().enumerate().take(3) {
+            p.argument(arg.ty, &a, i, None);
+            p.out.push(' ');
+        }
+        assert_eq!(p.out, "AT_FDCWD \"/etc/passwd\" O_RDONLY|O_CLOEXEC ");
+        p.out.clear();
+        let fds = [3i32, 4];
+        p.argument(CallId::Pipe2.desc().args[0].ty, &[fds.as_ptr() as u64, 0, 0, 0, 0, 0], 0, Some(0));
+        assert_eq!(p.out, "[3, 4]");
+    }
+}

@@ -15,7 +15,6 @@ pub mod time;
 
 use crate::errno::{Errno, SysResult};
 use crate::guest_mem::GuestMem;
-use crate::signal::SignalArch;
 use crate::strace;
 use crate::task::Task;
 use std::borrow::Cow;
@@ -31,8 +30,8 @@ pub struct SysCx<'a> {
     pub mem: GuestMem,
     /// Its ABI.
     pub abi: Arch,
-    /// Registers and frames of its architecture.
-    pub arch: &'a dyn SignalArch,
+    /// Registers, frames and facts of its architecture.
+    pub arch: &'static dyn crate::arch::Arch,
 }
 
 /// A system call's code.
