@@ -294,7 +294,7 @@ impl Engine {
 
     /// Takes all locks for a `fork`.
     pub fn fork_guard(&self) -> ForkGuard<'_> {
-        let gate = self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let gate = self.exclude_code();
         let inner = self.lock();
         let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         ForkGuard { _gate: gate, _inner: inner, threads }

@@ -214,14 +214,7 @@ impl Engine {
 
     /// Empties the code cache once no thread is in translated code.
     fn flush(&self) {
-        {
-            let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            for t in threads.iter() {
-                // SAFETY: registered CPUs are alive; the poll word is atomic.
-                unsafe { &*t.0 }.poll().fetch_or(POLL_FLUSH, Ordering::AcqRel);
-            }
-        }
-        let _all_out = self.gate.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _all_out = self.exclude_code();
         if !self.flush_wanted.load(Ordering::Acquire) {
             return;
         }
@@ -231,10 +224,36 @@ impl Engine {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner).flushes += 1;
         self.flush_wanted.store(false, Ordering::Release);
+    }
+
+    /// Waits until no thread is in translated code and keeps it so. Threads are asked again and again: two that exclude
+    /// at the same time may take back each other's request.
+    pub(crate) fn exclude_code(&self) -> std::sync::RwLockWriteGuard<'_, ()> {
+        loop {
+            self.ask_all(true);
+            match self.gate.try_write() {
+                Ok(gate) => {
+                    self.ask_all(false);
+                    return gate;
+                }
+                Err(std::sync::TryLockError::Poisoned(gate)) => return gate.into_inner(),
+                Err(std::sync::TryLockError::WouldBlock) => {
+                    std::thread::sleep(std::time::Duration::from_micros(20));
+                }
+            }
+        }
+    }
+
+    fn ask_all(&self, leave: bool) {
         let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for t in threads.iter() {
-            // SAFETY: as above.
-            unsafe { &*t.0 }.poll().fetch_and(!POLL_FLUSH, Ordering::AcqRel);
+            // SAFETY: registered CPUs are alive; the poll word is atomic.
+            let poll = unsafe { &*t.0 }.poll();
+            if leave {
+                poll.fetch_or(POLL_FLUSH, Ordering::AcqRel);
+            } else {
+                poll.fetch_and(!POLL_FLUSH, Ordering::AcqRel);
+            }
         }
     }
 }
