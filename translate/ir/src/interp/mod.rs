@@ -1,8 +1,26 @@
-//! The interpreter: the executable definition of every operation. Signatures first; the definitions follow.
+//! The interpreter: the executable definition of the IR, on any [`Machine`].
+//!
+//! In: a region, a block of it and a machine. Out: how control left ([`BlockExit`]), with all state in the machine.
+//! Values are 128-bit patterns, zero-extended; flags are NZCV in bits 3 to 0. Nothing is kept between instructions but
+//! the values of the block, so that the state at a stop is exact: all effects of earlier operations, none of later ones.
 
-use crate::{BlockId, FpState, HelperDesc, Inst, Machine, Region, Stop, TrapKind};
+mod crypto;
+mod eval;
+mod float;
+mod int;
+mod mem;
+mod saturate;
+#[cfg(test)]
+mod tests;
+mod vec;
 
-/// How an interpreted block ended.
+pub use eval::{eval, truncate};
+pub use float::env as float_env;
+pub use int::flags_of;
+
+use crate::{Attr, BlockId, HelperDesc, Inst, Machine, Op, Region, Stop, Target, Term, TrapKind, Val};
+
+/// How control left a region.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BlockExit {
     /// Go on at this guest address.
@@ -16,7 +34,7 @@ pub enum BlockExit {
     Trap {
         /// What happened.
         kind: TrapKind,
-        /// Guest address.
+        /// Guest address reported.
         pc: u64,
         /// Detail.
         info: u64,
@@ -35,27 +53,114 @@ pub enum BlockExit {
     },
 }
 
-/// Evaluates an operation without memory or slots.
-pub fn eval(inst: &Inst, _args: &[u128; 4], _fp: &mut FpState) -> u128 {
-    unreachable!("{:?} has no definition yet", inst.op)
-}
-
-/// Executes any operation but `flags`.
+/// Runs one operation other than [`Op::FlagsOf`]: the definition of every operation with effects, also for translated
+/// code that calls it out of line.
 pub fn exec(
     inst: &Inst,
     args: &[u128; 4],
-    m: &mut dyn Machine,
-    _helpers: &[HelperDesc],
+    mach: &mut dyn Machine,
+    helpers: &[HelperDesc],
 ) -> Result<u128, Stop> {
-    Ok(eval(inst, args, m.fp()))
+    match inst.op {
+        Op::Nop | Op::Insn => Ok(0),
+        Op::Get => match inst.attr {
+            Attr::Slot(slot) => Ok(truncate(inst.ty, mach.slot(slot))),
+            _ => panic!("get without a slot"),
+        },
+        Op::Set => match inst.attr {
+            Attr::Slot(slot) => {
+                mach.set_slot(slot, args[0]);
+                Ok(0)
+            }
+            _ => panic!("set without a slot"),
+        },
+        Op::Call => match inst.attr {
+            Attr::Helper(id) => Ok(truncate(inst.ty, (helpers[id.0 as usize].func)(mach, args)?)),
+            _ => panic!("call without a helper"),
+        },
+        Op::Load
+        | Op::Store
+        | Op::VLoad
+        | Op::VStore
+        | Op::Cas
+        | Op::Cas128
+        | Op::AtomicRmw
+        | Op::Ll
+        | Op::Sc
+        | Op::Ll128
+        | Op::Sc128
+        | Op::ClearMonitor
+        | Op::Fence
+        | Op::InvalCode => Ok(truncate(inst.ty, mem::exec(inst, args, mach)?)),
+        _ => Ok(eval(inst, args, mach.fp())),
+    }
 }
 
-/// Interprets one block.
+/// Runs from `block` on, through blocks that are parts of one instruction, until control leaves for a guest address or
+/// stops.
 pub fn run_block(
     region: &Region,
     block: BlockId,
-    _m: &mut dyn Machine,
-    _helpers: &[HelperDesc],
+    mach: &mut dyn Machine,
+    helpers: &[HelperDesc],
 ) -> BlockExit {
-    BlockExit::Next(region.blocks[block.0 as usize].pc)
+    let mut run = Run { region, helpers, values: vec![0; region.insts.len()] };
+    let mut block = block;
+    loop {
+        match run.block(block, mach) {
+            Ok(Target::Block(next)) => block = next,
+            Ok(Target::Pc(pc)) => return BlockExit::Next(pc),
+            Err(exit) => return exit,
+        }
+    }
+}
+
+struct Run<'a> {
+    region: &'a Region,
+    helpers: &'a [HelperDesc],
+    values: Vec<u128>,
+}
+
+impl Run<'_> {
+    fn block(&mut self, id: BlockId, mach: &mut dyn Machine) -> Result<Target, BlockExit> {
+        let block = &self.region.blocks[id.0 as usize];
+        let mut pc = block.pc;
+        for i in self.region.range(id) {
+            let inst = &self.region.insts[i];
+            if inst.op == Op::Insn {
+                pc = inst.imm;
+                continue;
+            }
+            self.values[i] = if inst.op == Op::FlagsOf {
+                let made = self.region.inst(inst.args[0]);
+                let flags = flags_of(made.op, made.ty, &self.args(made));
+                u128::from(flags.expect("flags of an operation that has flags"))
+            } else {
+                let args = self.args(inst);
+                exec(inst, &args, mach, self.helpers).map_err(|stop| BlockExit::Stop { pc, stop })?
+            };
+        }
+        self.leave(&block.term)
+    }
+
+    fn args(&self, inst: &Inst) -> [u128; 4] {
+        inst.args.map(|v| if v.is_some() { self.values[v.index()] } else { 0 })
+    }
+
+    fn leave(&self, term: &Term) -> Result<Target, BlockExit> {
+        let value = |v: Val| self.values[v.index()];
+        Err(match *term {
+            Term::Jump(target) => return Ok(target),
+            Term::Branch { flags, cc, then, els } => {
+                return Ok(if cc.holds(value(flags) as u8 & 15) { then } else { els });
+            }
+            Term::Call { target, ret: _ } => BlockExit::Next(target),
+            Term::CallIndirect { addr, ret: _ } | Term::Indirect { addr } | Term::Return { addr } => {
+                BlockExit::Next(value(addr) as u64)
+            }
+            Term::Syscall { next } => BlockExit::Syscall { next },
+            Term::Trap { kind, pc, info } => BlockExit::Trap { kind, pc, info },
+            Term::Resume { pc } => BlockExit::Resume { pc },
+        })
+    }
 }

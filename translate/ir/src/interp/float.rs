@@ -1,0 +1,342 @@
+//! Floating-point operations: lanes through [`crate::softfloat`], with the environment an instruction asks for.
+
+use super::vec::{get, put};
+use crate::softfloat::{self as sf, Env, Format, MinMax, Relation};
+use crate::{Fp, FpRules, FpState, NanRule, Round, Shape, Size};
+
+/// The format of lanes of this size.
+pub(super) fn format(size: Size) -> Format {
+    match size {
+        Size::H => sf::F16,
+        Size::S => sf::F32,
+        Size::D => sf::F64,
+        Size::B | Size::Q => panic!("no floating-point format of {size:?}"),
+    }
+}
+
+/// The software environment of an instruction under the given dynamic rounding mode (as `SetRound`).
+pub fn env(rules: FpRules, round: Round, dynamic: u32) -> Env {
+    let (nan, negative) = match rules.nan {
+        NanRule::Arm if rules.alternate => (sf::NanRule::FirstOperand, true),
+        NanRule::Arm => (sf::NanRule::SignallingFirst, false),
+        NanRule::Default => (sf::NanRule::Default, rules.alternate),
+        NanRule::X86 => (sf::NanRule::FirstOperand, true),
+    };
+    Env {
+        round: match round {
+            Round::Dynamic => match dynamic {
+                1 => sf::Round::Up,
+                2 => sf::Round::Down,
+                3 => sf::Round::Zero,
+                4 => sf::Round::NearestAway,
+                _ => sf::Round::NearestEven,
+            },
+            Round::Nearest => sf::Round::NearestEven,
+            Round::Zero => sf::Round::Zero,
+            Round::Down => sf::Round::Down,
+            Round::Up => sf::Round::Up,
+            Round::NearestAway => sf::Round::NearestAway,
+            Round::Odd => sf::Round::Odd,
+        },
+        nan,
+        negative_default_nan: negative,
+        int_invalid: sf::IntInvalid::NanIsZero,
+        tininess: if rules.tiny_before && !rules.alternate {
+            sf::Tininess::Before
+        } else {
+            sf::Tininess::After
+        },
+        flush_in: rules.flush_in,
+        quiet_flush_in: rules.flush_in && rules.alternate,
+        flush_out: rules.flush_out,
+        flush_in16: rules.flush_half,
+        flush_out16: rules.flush_half,
+        alternate: rules.alternate,
+        flags: 0,
+    }
+}
+
+/// One instruction's environment; its flags go to the sticky state in the end.
+pub(super) struct Lanes {
+    env: Env,
+    shape: Shape,
+    format: Format,
+}
+
+impl Lanes {
+    pub fn new(fp: Fp, state: &FpState) -> Lanes {
+        Lanes { env: env(fp.rules, fp.round, state.round), shape: fp.shape, format: format(fp.shape.lane) }
+    }
+
+    fn bits(&self) -> u32 {
+        self.shape.lane.bits()
+    }
+
+    fn lane(&self, v: u128, i: u32) -> u64 {
+        get(v, self.bits(), i)
+    }
+
+    fn count(&self) -> u32 {
+        u32::from(self.shape.lanes)
+    }
+
+    /// Negates as the alternate behaviour wants it: NaNs stay.
+    fn neg(&self, a: u64) -> u64 {
+        if self.env.alternate && self.format.is_nan(a) { a } else { a ^ self.format.sign_bit() }
+    }
+
+    /// A result from its lanes, with the flags they raise.
+    fn build(mut self, state: &mut FpState, f: impl Fn(&mut Lanes, u32) -> u64) -> u128 {
+        let mut r = 0;
+        for i in 0..self.count() {
+            let x = f(&mut self, i);
+            r |= put(self.bits(), i, x);
+        }
+        state.flags |= self.env.flags;
+        r
+    }
+}
+
+/// An operation on one lane.
+pub(super) type Unary = fn(&mut Env, Format, u64) -> u64;
+/// An operation on two lanes.
+pub(super) type Binary = fn(&mut Env, Format, u64, u64) -> u64;
+
+pub(super) fn unary(fp: Fp, state: &mut FpState, a: u128, op: Unary) -> u128 {
+    Lanes::new(fp, state).build(state, |l, i| {
+        let x = l.lane(a, i);
+        op(&mut l.env, l.format, x)
+    })
+}
+
+pub(super) fn binary(fp: Fp, state: &mut FpState, a: u128, b: u128, op: Binary) -> u128 {
+    Lanes::new(fp, state).build(state, |l, i| {
+        let (x, y) = (l.lane(a, i), l.lane(b, i));
+        op(&mut l.env, l.format, x, y)
+    })
+}
+
+pub(super) fn pairwise(fp: Fp, state: &mut FpState, a: u128, b: u128, op: Binary) -> u128 {
+    let at = |l: &Lanes, j: u32| {
+        if j < l.count() { get(a, l.bits(), j) } else { get(b, l.bits(), j - l.count()) }
+    };
+    Lanes::new(fp, state).build(state, |l, i| {
+        let (x, y) = (at(l, 2 * i), at(l, 2 * i + 1));
+        op(&mut l.env, l.format, x, y)
+    })
+}
+
+pub(super) fn max(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
+    sf::min_max(e, f, MinMax::Max, a, b)
+}
+pub(super) fn min(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
+    sf::min_max(e, f, MinMax::Min, a, b)
+}
+pub(super) fn max_num(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
+    sf::min_max(e, f, MinMax::MaxNum, a, b)
+}
+pub(super) fn min_num(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
+    sf::min_max(e, f, MinMax::MinNum, a, b)
+}
+pub(super) fn mask_eq(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
+    mask(sf::compare(e, f, a, b, false) == Relation::Equal)
+}
+pub(super) fn mask_ge(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
+    mask(matches!(sf::compare(e, f, a, b, true), Relation::Equal | Relation::Greater))
+}
+pub(super) fn mask_gt(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
+    mask(sf::compare(e, f, a, b, true) == Relation::Greater)
+}
+
+fn mask(b: bool) -> u64 {
+    if b { u64::MAX } else { 0 }
+}
+
+/// acc + a * b with the negations of `imm`.
+pub(super) fn fma(fp: Fp, state: &mut FpState, acc: u128, a: u128, b: u128, imm: u64) -> u128 {
+    Lanes::new(fp, state).build(state, |l, i| {
+        let (mut c, mut x, y) = (get(acc, l.bits(), i), get(a, l.bits(), i), get(b, l.bits(), i));
+        if imm & 1 != 0 {
+            x = l.neg(x);
+        }
+        if imm & 2 != 0 {
+            c = l.neg(c);
+        }
+        sf::fused_mul_add(&mut l.env, l.format, c, x, y)
+    })
+}
+
+/// Compares lane 0 into NZCV.
+pub(super) fn compare(fp: Fp, state: &mut FpState, a: u128, b: u128, signalling: bool) -> u128 {
+    let mut l = Lanes::new(fp, state);
+    let (x, y) = (get(a, l.bits(), 0), get(b, l.bits(), 0));
+    let r = sf::compare(&mut l.env, l.format, x, y, signalling);
+    state.flags |= l.env.flags;
+    match r {
+        Relation::Less => 0b1000,
+        Relation::Equal => 0b0110,
+        Relation::Greater => 0b0010,
+        Relation::Unordered => 0b0011,
+    }
+}
+
+pub(super) fn round_to_int(fp: Fp, state: &mut FpState, a: u128, exact: bool) -> u128 {
+    Lanes::new(fp, state).build(state, |l, i| {
+        let (x, round) = (l.lane(a, i), l.env.round);
+        sf::round_to_int(&mut l.env, l.format, x, round, exact)
+    })
+}
+
+pub(super) fn round_to_int_sized(fp: Fp, state: &mut FpState, a: u128, bits: u32) -> u128 {
+    Lanes::new(fp, state).build(state, |l, i| {
+        let (x, round) = (l.lane(a, i), l.env.round);
+        sf::round_to_int_sized(&mut l.env, l.format, x, bits, round)
+    })
+}
+
+/// Complex addition with rotation 90 or 270.
+pub(super) fn complex_add(fp: Fp, state: &mut FpState, a: u128, b: u128, rotation: u64) -> u128 {
+    Lanes::new(fp, state).build(state, |l, i| {
+        let (x, y) = (get(a, l.bits(), i), get(b, l.bits(), i ^ 1));
+        // The real part takes -im (90) or im (270), the imaginary part re or -re.
+        let negate = (i & 1 == 0) == (rotation == 90);
+        let y = if negate { l.neg(y) } else { y };
+        sf::add(&mut l.env, l.format, x, y)
+    })
+}
+
+/// Complex multiply-add with rotation 0, 90, 180 or 270.
+pub(super) fn complex_fma(fp: Fp, state: &mut FpState, acc: u128, a: u128, b: u128, rotation: u64) -> u128 {
+    Lanes::new(fp, state).build(state, |l, i| {
+        let bits = l.bits();
+        let (re, im) = (i & !1, i | 1);
+        let swapped = rotation == 90 || rotation == 270;
+        let n = get(a, bits, if swapped { im } else { re });
+        let m = get(b, bits, if swapped { i ^ 1 } else { i });
+        let negate = match rotation {
+            0 => false,
+            90 => i == re,
+            180 => true,
+            _ => i == im,
+        };
+        let m = if negate { l.neg(m) } else { m };
+        sf::fused_mul_add(&mut l.env, l.format, get(acc, bits, i), n, m)
+    })
+}
+
+/// The 16-bit format that the flag bits of `FCvt` choose.
+fn narrow_format(size: Size, imm: u64) -> Format {
+    match (size, imm & 2 != 0, imm & 4 != 0) {
+        (Size::H, true, _) => sf::BF16,
+        (Size::H, false, true) => sf::F16_ALT,
+        _ => format(size),
+    }
+}
+
+/// Conversion between formats; see [`crate::Op::FCvt`].
+pub(super) fn convert(fp: Fp, to: Size, state: &mut FpState, a: u128, imm: u64) -> u128 {
+    let (from_format, to_format) = (narrow_format(fp.shape.lane, imm), narrow_format(to, imm));
+    let mut e = env(fp.rules, fp.round, state.round);
+    let a = if imm & 1 != 0 { a >> 64 } else { a };
+    let mut r = 0;
+    for i in 0..u32::from(fp.shape.lanes) {
+        let x = get(a, fp.shape.lane.bits(), i);
+        r |= put(to.bits(), i, sf::convert(&mut e, from_format, to_format, x));
+    }
+    state.flags |= e.flags;
+    r
+}
+
+/// Half-precision lanes from lane `first` on as single-precision ones, keeping NaNs as they are.
+pub(super) fn widen_half(fp: Fp, a: u128, first: u64) -> u128 {
+    super::vec::build(fp.shape, |i| {
+        let x = get(a, 16, i + first as u32);
+        let denormal = x & 0x7c00 == 0;
+        let x = if denormal && fp.rules.flush_half { x & 0x8000 } else { x };
+        sf::widen_raw(sf::F16, sf::F32, x)
+    })
+}
+
+/// Lane 0 to an integer of `bits` bits.
+pub(super) fn to_int(fp: Fp, state: &mut FpState, a: u128, bits: u32, signed: bool, fbits: u64) -> u64 {
+    let mut l = Lanes::new(fp, state);
+    let (x, round) = (l.lane(a, 0), l.env.round);
+    let r = sf::to_int(&mut l.env, l.format, x, bits, fbits as u32, signed, round, true);
+    state.flags |= l.env.flags;
+    r
+}
+
+pub(super) fn lanes_to_int(fp: Fp, state: &mut FpState, a: u128, signed: bool, fbits: u64) -> u128 {
+    Lanes::new(fp, state).build(state, |l, i| {
+        let (bits, round) = (l.bits(), l.env.round);
+        sf::to_int(&mut l.env, l.format, get(a, bits, i), bits, fbits as u32, signed, round, true)
+    })
+}
+
+fn from_lane(l: &mut Lanes, x: u64, bits: u32, signed: bool, fbits: u64) -> u64 {
+    let round = l.env.round;
+    if signed {
+        sf::from_sint(&mut l.env, l.format, super::int::sext(x, bits), fbits as u32, round)
+    } else {
+        sf::from_uint(&mut l.env, l.format, x & super::vec::lane_mask(bits), fbits as u32, round)
+    }
+}
+
+/// An integer of `bits` bits to lane 0.
+pub(super) fn from_int(fp: Fp, state: &mut FpState, a: u64, bits: u32, signed: bool, fbits: u64) -> u128 {
+    let mut l = Lanes::new(fp, state);
+    let r = from_lane(&mut l, a, bits, signed, fbits);
+    state.flags |= l.env.flags;
+    r.into()
+}
+
+pub(super) fn lanes_from_int(fp: Fp, state: &mut FpState, a: u128, signed: bool, fbits: u64) -> u128 {
+    Lanes::new(fp, state).build(state, |l, i| {
+        let bits = l.bits();
+        from_lane(l, get(a, bits, i), bits, signed, fbits)
+    })
+}
+
+/// Double to 32-bit integer modulo 2^32, bit 32 set if exact.
+pub(super) fn javascript(fp: Fp, state: &mut FpState, a: u128) -> u64 {
+    let mut l = Lanes::new(fp, state);
+    let (v, exact) = sf::javascript_to_i32(&mut l.env, a as u64);
+    state.flags |= l.env.flags;
+    u64::from(v) | u64::from(exact) << 32
+}
+
+/// The environment of the bfloat16 dot products: round to odd, flush everything, default NaNs, nothing raised.
+fn bf_env() -> Env {
+    Env {
+        round: sf::Round::Odd,
+        nan: sf::NanRule::Default,
+        flush_in: true,
+        flush_out: true,
+        ..Env::default()
+    }
+}
+
+/// In those products an overflow gives infinity in spite of the rounding mode.
+fn bf_step(op: Binary, a: u64, b: u64) -> u64 {
+    let mut e = bf_env();
+    let r = op(&mut e, sf::F32, a, b);
+    if e.flags & sf::OVERFLOW != 0 { sf::F32.infinity(r & sf::F32.sign_bit() != 0) } else { r }
+}
+
+/// acc + (a0 * b0 + a1 * b1), each argument two bfloat16 numbers in a word.
+fn bf_dot_add(acc: u64, a: u64, b: u64) -> u64 {
+    let (lo, hi) = (|x: u64| (x & 0xffff) << 16, |x: u64| x & 0xffff_0000);
+    let p = bf_step(sf::add, bf_step(sf::mul, lo(a), lo(b)), bf_step(sf::mul, hi(a), hi(b)));
+    bf_step(sf::add, acc, p)
+}
+
+pub(super) fn bf_dot(fp: Fp, acc: u128, a: u128, b: u128) -> u128 {
+    super::vec::build(fp.shape, |i| bf_dot_add(get(acc, 32, i), get(a, 32, i), get(b, 32, i)))
+}
+
+pub(super) fn bf_matrix(acc: u128, a: u128, b: u128) -> u128 {
+    super::vec::build(Shape::new(Size::S, 4), |e| {
+        let (i, j) = (e / 2, e % 2);
+        (0..2).fold(get(acc, 32, e), |sum, k| bf_dot_add(sum, get(a, 32, 2 * i + k), get(b, 32, 2 * j + k)))
+    })
+}

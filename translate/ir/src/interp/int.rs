@@ -1,0 +1,241 @@
+//! Integer operations and flags on values zero-extended to 64 bits. `w` is the width of T, 32 or 64.
+
+use crate::{Op, Type};
+
+/// Width of an integer type in bits.
+pub(super) fn width(ty: Type) -> u32 {
+    if ty == Type::I32 { 32 } else { 64 }
+}
+
+#[inline]
+fn mask(w: u32, a: u64) -> u64 {
+    if w == 32 { u64::from(a as u32) } else { a }
+}
+
+/// Sign-extends `bits` bits (1 to 64).
+#[inline]
+pub(super) fn sext(a: u64, bits: u32) -> i64 {
+    ((a << (64 - bits)) as i64) >> (64 - bits)
+}
+
+#[inline]
+fn low_bits(len: u32) -> u64 {
+    if len >= 64 { u64::MAX } else { (1 << len) - 1 }
+}
+
+/// a + b + carry and its flags as NZCV.
+fn add_with_carry(w: u32, a: u64, b: u64, carry: bool) -> (u64, u8) {
+    let wide = u128::from(a) + u128::from(b) + u128::from(carry);
+    let r = mask(w, wide as u64);
+    let c = wide >> w != 0;
+    let v = (!(a ^ b) & (a ^ r)) >> (w - 1) & 1;
+    (r, nz(w, r) | u8::from(c) << 1 | v as u8)
+}
+
+/// The N and Z flags of a result.
+fn nz(w: u32, r: u64) -> u8 {
+    ((r >> (w - 1) & 1) as u8) << 3 | u8::from(r == 0) << 2
+}
+
+/// The flags (NZCV) of the operation `op` of type `ty` on `args`: what [`Op::FlagsOf`] its result is. `None` when the
+/// operation has no flags.
+pub fn flags_of(op: Op, ty: Type, args: &[u128; 4]) -> Option<u8> {
+    let w = width(ty);
+    let (a, b) = (mask(w, args[0] as u64), mask(w, args[1] as u64));
+    let carry = args[2] & 2 != 0;
+    match op {
+        Op::Add => Some(add_with_carry(w, a, b, false).1),
+        Op::Adc => Some(add_with_carry(w, a, b, carry).1),
+        Op::Sub => Some(add_with_carry(w, a, mask(w, !b), true).1),
+        Op::Sbc => Some(add_with_carry(w, a, mask(w, !b), carry).1),
+        Op::And => Some(nz(w, a & b)),
+        Op::AndN => Some(nz(w, a & !b)),
+        _ => None,
+    }
+}
+
+/// Flags as NZCV from bits 31 to 28.
+pub(super) fn unpack_flags(packed: u64) -> u8 {
+    (packed >> 28 & 15) as u8
+}
+
+/// Two-operand operations on T; `carry` is for those that take flags.
+pub(super) fn binary(op: Op, w: u32, a: u64, b: u64, carry: bool, imm: u64) -> u64 {
+    let (a, b) = (mask(w, a), mask(w, b));
+    let (sa, sb) = (sext(a, w), sext(b, w));
+    let shift = (b as u32) & (w - 1);
+    let r = match op {
+        Op::Add => a.wrapping_add(b),
+        Op::Sub => a.wrapping_sub(b),
+        Op::Adc => a.wrapping_add(b).wrapping_add(carry.into()),
+        Op::Sbc => a.wrapping_sub(b).wrapping_sub((!carry).into()),
+        Op::Mul => a.wrapping_mul(b),
+        Op::MulHu => ((u128::from(a) * u128::from(b)) >> 64) as u64,
+        Op::MulHs => ((i128::from(sa) * i128::from(sb)) >> 64) as u64,
+        Op::DivU => a.checked_div(b).unwrap_or(0),
+        Op::DivS => {
+            if b == 0 {
+                0
+            } else {
+                sa.wrapping_div(sb) as u64
+            }
+        }
+        Op::RemU => a.checked_rem(b).unwrap_or(a),
+        Op::RemS => {
+            if b == 0 {
+                a
+            } else {
+                sa.wrapping_rem(sb) as u64
+            }
+        }
+        Op::And => a & b,
+        Op::Or => a | b,
+        Op::Xor => a ^ b,
+        Op::AndN => a & !b,
+        Op::OrN => a | !b,
+        Op::Shl => a << shift,
+        Op::Shr => a >> shift,
+        Op::Sar => (sa >> shift) as u64,
+        Op::Ror => rotate(w, a, shift),
+        Op::Extr => {
+            let lsb = (imm as u32) & (w - 1);
+            let both = u128::from(a) << w | u128::from(b);
+            (both >> lsb) as u64
+        }
+        Op::Bfi => {
+            let (lsb, len) = field(w, imm);
+            let m = low_bits(len) << lsb;
+            a & !m | (b << lsb) & m
+        }
+        Op::SMax => sa.max(sb) as u64,
+        Op::SMin => sa.min(sb) as u64,
+        Op::UMax => a.max(b),
+        Op::UMin => a.min(b),
+        Op::Crc32 => crc32(a as u32, b, 1 << (imm & 3), imm >> 8 & 1 != 0).into(),
+        _ => panic!("{op:?} is not a two-operand integer operation"),
+    };
+    mask(w, r)
+}
+
+fn rotate(w: u32, a: u64, by: u32) -> u64 {
+    if w == 32 { u64::from((a as u32).rotate_right(by)) } else { a.rotate_right(by) }
+}
+
+/// (lsb, len) of a bit field, forced into the width.
+fn field(w: u32, imm: u64) -> (u32, u32) {
+    let lsb = (imm as u32 & 0xff).min(w - 1);
+    (lsb, (imm as u32 >> 8 & 0xff).min(w - lsb))
+}
+
+/// One-operand operations on T.
+pub(super) fn unary(op: Op, w: u32, a: u64, imm: u64) -> u64 {
+    let a = mask(w, a);
+    let r = match op {
+        Op::Not => !a,
+        Op::Neg => a.wrapping_neg(),
+        Op::Clz => u64::from(a.leading_zeros() - (64 - w)),
+        Op::Ctz => u64::from(a.trailing_zeros().min(w)),
+        Op::Cls => cls(a, w),
+        Op::Popcnt => a.count_ones().into(),
+        Op::Bswap => a.swap_bytes() >> (64 - w),
+        Op::Rev16 => (a & 0x00ff_00ff_00ff_00ff) << 8 | (a >> 8) & 0x00ff_00ff_00ff_00ff,
+        Op::BitRev => a.reverse_bits() >> (64 - w),
+        Op::Sext8 => sext(a, 8) as u64,
+        Op::Sext16 => sext(a, 16) as u64,
+        Op::Zext8 => a & 0xff,
+        Op::Zext16 => a & 0xffff,
+        Op::Sext32 => sext(a, 32) as u64,
+        Op::Zext32 | Op::Trunc => a & 0xffff_ffff,
+        Op::Ubfx => {
+            let (lsb, len) = field(w, imm);
+            a >> lsb & low_bits(len)
+        }
+        Op::Sbfx => {
+            let (lsb, len) = field(w, imm);
+            if len == 0 { 0 } else { sext(a >> lsb, len) as u64 }
+        }
+        _ => panic!("{op:?} is not a one-operand integer operation"),
+    };
+    mask(w, r)
+}
+
+/// Leading bits of a `w`-bit number that equal its sign, without the sign itself.
+pub(super) fn cls(a: u64, w: u32) -> u64 {
+    let s = sext(a, w);
+    u64::from((s ^ (s >> 63)).leading_zeros() - (64 - w) - 1)
+}
+
+const fn crc_table(poly: u32) -> [u32; 256] {
+    let mut t = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        let mut c = i as u32;
+        let mut k = 0;
+        while k < 8 {
+            c = if c & 1 != 0 { c >> 1 ^ poly } else { c >> 1 };
+            k += 1;
+        }
+        t[i] = c;
+        i += 1;
+    }
+    t
+}
+
+/// Bit-reflected tables of 0x04C11DB7 and 0x1EDC6F41 (Castagnoli).
+static CRC: [[u32; 256]; 2] = [crc_table(0xedb8_8320), crc_table(0x82f6_3b78)];
+
+fn crc32(crc: u32, value: u64, bytes: usize, castagnoli: bool) -> u32 {
+    let table = &CRC[usize::from(castagnoli)];
+    value.to_le_bytes()[..bytes].iter().fold(crc, |c, &b| c >> 8 ^ table[usize::from(c as u8 ^ b)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_of_additions_and_subtractions() {
+        let f =
+            |op, ty, a: u64, b: u64, c: u128| flags_of(op, ty, &[a.into(), b.into(), c, 0]).expect("flags");
+        assert_eq!(f(Op::Sub, Type::I64, 5, 5, 0), 0b0110);
+        assert_eq!(f(Op::Sub, Type::I64, 4, 5, 0), 0b1000);
+        assert_eq!(f(Op::Sub, Type::I32, 0x8000_0000, 1, 0), 0b0011);
+        assert_eq!(f(Op::Add, Type::I32, 0x7fff_ffff, 1, 0), 0b1001);
+        assert_eq!(f(Op::Add, Type::I64, u64::MAX, 1, 0), 0b0110);
+        assert_eq!(f(Op::Adc, Type::I32, 0xffff_ffff, 0, 2), 0b0110);
+        assert_eq!(f(Op::Sbc, Type::I64, 0, 0, 0), 0b1000);
+        assert_eq!(f(Op::And, Type::I32, 0x8000_0000, u64::MAX, 0), 0b1000);
+        assert_eq!(f(Op::AndN, Type::I32, 7, u64::MAX, 0), 0b0100);
+    }
+
+    #[test]
+    fn division_and_shift_edges() {
+        let min = 1u64 << 63;
+        assert_eq!(binary(Op::DivS, 64, min, u64::MAX, false, 0), min);
+        assert_eq!(binary(Op::DivS, 32, 0x8000_0000, 0xffff_ffff, false, 0), 0x8000_0000);
+        assert_eq!(binary(Op::RemS, 64, min, u64::MAX, false, 0), 0);
+        assert_eq!(binary(Op::DivU, 64, 7, 0, false, 0), 0);
+        assert_eq!(binary(Op::RemU, 64, 7, 0, false, 0), 7);
+        assert_eq!(binary(Op::Shl, 32, 1, 33, false, 0), 2);
+        assert_eq!(binary(Op::Sar, 32, 0x8000_0000, 31, false, 0), 0xffff_ffff);
+        assert_eq!(binary(Op::Extr, 32, 0x1, 0x8000_0000, false, 31), 3);
+        assert_eq!(binary(Op::Bfi, 64, u64::MAX, 0, false, 4 | 8 << 8), 0xffff_ffff_ffff_f00f);
+        assert_eq!(unary(Op::Cls, 32, 0xffff_fff0, 0), 27);
+        assert_eq!(unary(Op::Cls, 64, 0, 0), 63);
+        assert_eq!(unary(Op::Clz, 32, 0, 0), 32);
+        assert_eq!(unary(Op::Ctz, 32, 0, 0), 32);
+        assert_eq!(unary(Op::Sbfx, 32, 0xf0, 4 | 4 << 8), 0xffff_ffff);
+        assert_eq!(unary(Op::Ubfx, 64, u64::MAX, 64 << 8), u64::MAX);
+    }
+
+    #[test]
+    fn crc_check_values() {
+        // The usual check input "123456789", initial and final complement.
+        let run = |castagnoli| {
+            let c = crc32(!0, u64::from_le_bytes(*b"12345678"), 8, castagnoli);
+            !crc32(c, b'9'.into(), 1, castagnoli)
+        };
+        assert_eq!(run(false), 0xcbf4_3926);
+        assert_eq!(run(true), 0xe306_9283);
+    }
+}
