@@ -5,6 +5,7 @@ pub mod cpu;
 pub mod errno;
 pub mod guest_mem;
 pub mod host_signal;
+pub mod loader;
 pub mod mm;
 pub mod paths;
 pub mod process;

@@ -88,6 +88,15 @@ pub trait Arch: SignalArch + Send + Sync {
         0
     }
 
+    /// Rights that an image with these GNU property feature bits adds to its executable segments.
+    fn segment_prot(&self, features: u32) -> u32 {
+        let _ = features;
+        0
+    }
+
+    /// Debian's C library package for this guest, for messages.
+    fn libc_package(&self) -> &'static str;
+
     /// AT_HWCAP and its successors.
     fn hwcaps(&self) -> Hwcaps;
 

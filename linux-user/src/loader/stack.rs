@@ -119,7 +119,7 @@ pub fn build(contents: &Contents<'_>, top: u64, limit: u64) -> Option<Stack> {
 
     let sp = (random - vectors * word as u64) & !15;
     let mut low = Vec::new();
-    let mut put = |out: &mut Vec<u8>, value: u64| {
+    let put = |out: &mut Vec<u8>, value: u64| {
         if contents.big_endian {
             out.extend_from_slice(&value.to_be_bytes()[8 - word..]);
         } else {

@@ -407,6 +407,11 @@ impl Mm {
         Ok(0)
     }
 
+    /// Takes a range out of the map but leaves the host mapping: a guard that nobody may use.
+    pub fn disown(&self, addr: GuestAddr, len: u64) {
+        self.lock().map.remove(addr..addr + len);
+    }
+
     /// Unmaps everything: the last step before another image's, or of a test.
     pub fn clear(&self) {
         let mut layout = self.lock();
