@@ -234,13 +234,7 @@ fn ids() -> [u64; 5] {
     let id = |nr| raw_syscall(nr, [0; 6]).unwrap_or(0);
     // SAFETY: getauxval only reads the process's own vector.
     let secure = unsafe { libc::getauxval(libc::AT_SECURE) };
-    [
-        id(libc::SYS_getuid),
-        id(libc::SYS_geteuid),
-        id(libc::SYS_getgid),
-        id(libc::SYS_getegid),
-        secure,
-    ]
+    [id(libc::SYS_getuid), id(libc::SYS_geteuid), id(libc::SYS_getgid), id(libc::SYS_getegid), secure]
 }
 
 fn open_interpreter(
@@ -269,8 +263,8 @@ fn open_interpreter(
         Ok(file) => file,
         Err(error) => return Err(missing(error.errno())),
     };
-    let image =
-        elf::parse(&file, wanted).map_err(|error| LoadError::BadInterpreter(shown.clone(), Box::new(error)))?;
+    let image = elf::parse(&file, wanted)
+        .map_err(|error| LoadError::BadInterpreter(shown.clone(), Box::new(error)))?;
     Ok((file, image, shown))
 }
 
@@ -347,7 +341,8 @@ fn place_anywhere(mm: &Mm, arch: &dyn Arch, file: &File, image: &Image) -> Resul
 
 /// Reserves the whole span of an image, so that nothing else can come in between.
 fn reserve(mm: &Mm, base: u64, len: u64) -> Result<u64, Errno> {
-    let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE) as u64;
+    let flags =
+        (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE) as u64;
     mm.mmap(base, len, 0, flags, -1, 0)
 }
 
@@ -380,10 +375,7 @@ fn map(
         holes = holes
             .into_iter()
             .flat_map(|hole| {
-                [
-                    hole.start..hole.end.min(piece.range.start),
-                    hole.start.max(piece.range.end)..hole.end,
-                ]
+                [hole.start..hole.end.min(piece.range.start), hole.start.max(piece.range.end)..hole.end]
             })
             .filter(|hole| hole.start < hole.end)
             .collect();
@@ -399,8 +391,7 @@ fn map_vdso(mm: &Mm, arch: &dyn Arch) -> Result<std::ops::Range<u64>, LoadError>
     let anonymous = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
     let len = (vdso.image.len() as u64 + PAGE - 1) & !(PAGE - 1);
     let rw = prot::READ | prot::WRITE;
-    let start =
-        mm.mmap_kind(0, len, rw, anonymous, -1, 0, Kind::Vdso).map_err(LoadError::Memory)?;
+    let start = mm.mmap_kind(0, len, rw, anonymous, -1, 0, Kind::Vdso).map_err(LoadError::Memory)?;
     mm.mem().copy_out(start, &vdso.image).map_err(LoadError::Memory)?;
     mm.mprotect(start, len, prot::READ | prot::EXEC).map_err(LoadError::Memory)?;
     Ok(start..start + len)

@@ -135,10 +135,7 @@ pub fn parse(source: &(impl Source + ?Sized), wanted: &Wanted) -> Result<Image, 
             LoadError::NotElf
         });
     };
-    if ident.machine != wanted.machine
-        || ident.wide != wanted.wide
-        || ident.big_endian != wanted.big_endian
-    {
+    if ident.machine != wanted.machine || ident.wide != wanted.wide || ident.big_endian != wanted.big_endian {
         return Err(LoadError::WrongArch(ident.machine, emulator_of(&ident)));
     }
     if ident.kind != ET_EXEC && ident.kind != ET_DYN {

@@ -85,7 +85,8 @@ fn mutilated_files_never_panic() {
         seed >> 33
     };
     let good = sample();
-    let interesting = [0u64, 1, 0xff, 0xfff, 0x1000, 0xffff_ffff, 1 << 46, 1 << 47, u64::MAX, u64::MAX - 4095];
+    let interesting =
+        [0u64, 1, 0xff, 0xfff, 0x1000, 0xffff_ffff, 1 << 46, 1 << 47, u64::MAX, u64::MAX - 4095];
     let mut parsed = 0;
     for round in 0..60_000 {
         let mut file = good.clone();
@@ -125,7 +126,11 @@ fn the_stack_is_laid_out_as_the_kernel_does() {
         args: &args,
         env: &env,
         exec_fn: b"./prog",
-        aux: &[(at::PAGESZ, AuxValue::Number(4096)), (at::RANDOM, AuxValue::Random), (at::EXECFN, AuxValue::ExecFn)],
+        aux: &[
+            (at::PAGESZ, AuxValue::Number(4096)),
+            (at::RANDOM, AuxValue::Random),
+            (at::EXECFN, AuxValue::ExecFn),
+        ],
         platform: "aarch64",
         random: [7; 16],
         word: 8,
