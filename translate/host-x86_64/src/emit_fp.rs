@@ -1,0 +1,473 @@
+//! Inline code for floating-point operations with exact results.
+//!
+//! The host instruction computes the common case. Where the guest's rules may differ (which NaN is returned, tininess before
+//! rounding, conversions out of range) a guard jumps to a cold path that evaluates the operation by its definition.
+//! Sticky flags accumulate in the host's status word; the cold path adds what the host did not raise.
+//!
+//! What must hold: sources are unchanged when the guard is taken (the cold path reads them again), so results are
+//! computed into a scratch register when the destination is also a source. Vectors of 8 bytes are computed on both
+//! halves alike: garbage in upper lanes would raise flags.
+
+use crate::asm::{Alu, Cc, Gp, K, Label, Level, Mr, Sz, V, Xmm};
+use crate::emit_vec::{VecCx, splat};
+use ir::{Attr, Fp, Inst, NanRule, Op, Round, Size};
+
+/// What an inline form left for the caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Guard {
+    /// Where the cold path starts: the caller binds it, evaluates out of line into the destination and jumps to `done`.
+    /// `None` when the form needs none.
+    pub cold: Option<Label>,
+    /// Bound after the inline form.
+    pub done: Label,
+}
+
+/// Rows for single and double, scalar and packed.
+struct Rows {
+    ss: V,
+    sd: V,
+    ps: V,
+    pd: V,
+}
+
+impl VecCx<'_> {
+    fn take(&self, r: &Rows, double: bool, scalar: bool) -> V {
+        match (double, scalar) {
+            (false, true) => r.ss,
+            (true, true) => r.sd,
+            (false, false) => r.ps,
+            (true, false) => r.pd,
+        }
+    }
+
+    /// Emits a floating-point operation with a vector result; `None` (and no code) without an inline form.
+    pub fn emit_fp(&mut self, inst: &Inst, d: Xmm, s: [Xmm; 3]) -> Option<Guard> {
+        match inst.attr {
+            Attr::Fp(fp) => self.fp(inst, fp, d, s),
+            Attr::FpCvt(fp, other) => self.fp_convert(inst, fp, other, d, s[0]),
+            _ => None,
+        }
+    }
+
+    fn inline_ok(fp: &Fp) -> bool {
+        fp.rules.plain() && matches!(fp.shape.lane, Size::S | Size::D) && matches!(fp.shape.lanes, 1 | 2 | 4)
+    }
+
+    fn fp(&mut self, inst: &Inst, fp: Fp, d: Xmm, s: [Xmm; 3]) -> Option<Guard> {
+        use V::*;
+        if !Self::inline_ok(&fp) {
+            return None;
+        }
+        let double = fp.shape.lane == Size::D;
+        let scalar = fp.shape.lanes == 1;
+        let half = fp.shape.bytes() == 8 && !scalar;
+        let tiny = fp.rules.tiny_before;
+        let dynamic = fp.round == Round::Dynamic;
+        let rows = match inst.op {
+            Op::FAdd => Rows { ss: Addss, sd: Addsd, ps: Addps, pd: Addpd },
+            Op::FSub => Rows { ss: Subss, sd: Subsd, ps: Subps, pd: Subpd },
+            Op::FMul => Rows { ss: Mulss, sd: Mulsd, ps: Mulps, pd: Mulpd },
+            Op::FDiv => Rows { ss: Divss, sd: Divsd, ps: Divps, pd: Divpd },
+            Op::FSqrt => Rows { ss: Sqrtss, sd: Sqrtsd, ps: Sqrtps, pd: Sqrtpd },
+            Op::FMax | Op::FMaxNm => Rows { ss: Maxss, sd: Maxsd, ps: Maxps, pd: Maxpd },
+            Op::FMin | Op::FMinNm => Rows { ss: Minss, sd: Minsd, ps: Minps, pd: Minpd },
+            Op::FCmpEq | Op::FCmpGe | Op::FCmpGt => Rows { ss: Cmpss, sd: Cmpsd, ps: Cmpps, pd: Cmppd },
+            Op::FRint => Rows { ss: Roundss, sd: Roundsd, ps: Roundps, pd: Roundpd },
+            Op::FMa => match inst.imm & 3 {
+                0 => Rows { ss: Vfmadd231ss, sd: Vfmadd231sd, ps: Vfmadd231ps, pd: Vfmadd231pd },
+                1 => Rows { ss: Vfnmadd231ss, sd: Vfnmadd231sd, ps: Vfnmadd231ps, pd: Vfnmadd231pd },
+                2 => Rows { ss: Vfmsub231ss, sd: Vfmsub231sd, ps: Vfmsub231ps, pd: Vfmsub231pd },
+                _ => Rows { ss: Vfnmsub231ss, sd: Vfnmsub231sd, ps: Vfnmsub231ps, pd: Vfnmsub231pd },
+            },
+            Op::FPadd => Rows { ss: Addss, sd: Addsd, ps: Addps, pd: Addpd },
+            _ => return None,
+        };
+        let row = self.take(&rows, double, scalar);
+        if matches!(inst.op, Op::FMa) && self.a.feat.level < Level::Avx2 {
+            return None;
+        }
+        match inst.op {
+            Op::FCmpEq | Op::FCmpGe | Op::FCmpGt => {
+                let [a, b, _] = self.inputs(s, half, 2);
+                // Greater-than is less-than with the operands exchanged; the signalling predicates.
+                match inst.op {
+                    Op::FCmpEq => self.v3i(row, d, a, b, 0),
+                    Op::FCmpGe => self.v3i(row, d, b, a, 2),
+                    _ => self.v3i(row, d, b, a, 1),
+                }
+                self.low_bytes(d, d, fp.shape.bytes());
+                return Some(self.unguarded());
+            }
+            Op::FRint => {
+                let mode = match fp.round {
+                    Round::Nearest => 0,
+                    Round::Down => 1,
+                    Round::Up => 2,
+                    Round::Zero => 3,
+                    Round::Dynamic => 4,
+                    Round::NearestAway | Round::Odd => return None,
+                };
+                let imm = mode | if inst.imm & 1 == 0 { 8 } else { 0 };
+                let [a, ..] = self.inputs(s, half, 1);
+                let r = self.result(d, s, half);
+                if scalar {
+                    self.a.v3i(row, r, a, a, imm);
+                } else {
+                    self.a.v2i(row, r, a, imm);
+                }
+                let guard = if fp.rules.nan == NanRule::Default { self.guard(&fp, r, false) } else { None };
+                return Some(self.finish(guard, d, r, fp.shape.bytes()));
+            }
+            Op::FPadd if scalar => return None,
+            Op::FPadd => {
+                let [t0, t1] = self.t;
+                match (double, half) {
+                    (true, false) => {
+                        self.a.v3(Punpcklqdq, t0, s[0], s[1]);
+                        self.a.v3(Punpckhqdq, t1, s[0], s[1]);
+                    }
+                    (false, false) => {
+                        self.a.v3i(Shufps, t0, s[0], s[1], 0x88);
+                        self.a.v3i(Shufps, t1, s[0], s[1], 0xdd);
+                    }
+                    (_, true) => {
+                        self.a.v3(Punpcklqdq, t1, s[0], s[1]);
+                        self.a.v2i(Pshufd, t0, t1, 0x88);
+                        self.a.v2i(Pshufd, t1, t1, 0xdd);
+                    }
+                }
+                self.a.v3(row, t0, t0, t1);
+                let guard = self.guard(&fp, t0, false);
+                return Some(self.finish(guard, d, t0, fp.shape.bytes()));
+            }
+            Op::FMax | Op::FMin | Op::FMaxNm | Op::FMinNm => {
+                let [a, b, _] = self.inputs(s, half, 2);
+                // The host's forms signal for quiet NaNs too: test first.
+                let cold = self.unordered(&fp, a, b);
+                let x = self.x[1];
+                self.a.v3(row, x, a, b);
+                let r = self.t[0];
+                self.a.v3(row, r, b, a);
+                // Equal operands (zeros of either sign): the two orders give either one.
+                let max = matches!(inst.op, Op::FMax | Op::FMaxNm);
+                self.a.v3(if max { Andps } else { Orps }, r, r, x);
+                return Some(self.finish(Some(cold), d, r, fp.shape.bytes()));
+            }
+            _ => {}
+        }
+        if !dynamic {
+            return None;
+        }
+        let args = match inst.op {
+            Op::FSqrt => 1,
+            Op::FMa => 3,
+            _ => 2,
+        };
+        let i = self.inputs(s, half, args);
+        let r = self.result(d, s, half);
+        match inst.op {
+            Op::FSqrt if scalar => self.a.v3(row, r, i[0], i[0]),
+            Op::FSqrt => self.a.v2(row, r, i[0]),
+            Op::FMa => {
+                self.a.vmov(r, i[0]);
+                self.a.v3(row, r, i[1], i[2]);
+            }
+            _ => self.a.v3(row, r, i[0], i[1]),
+        }
+        let may_be_tiny = tiny && matches!(inst.op, Op::FMul | Op::FDiv | Op::FMa);
+        let guard = self.guard(&fp, r, may_be_tiny);
+        Some(self.finish(guard, d, r, fp.shape.bytes()))
+    }
+
+    /// The sources, for 8-byte vectors repeated in both halves.
+    fn inputs(&mut self, s: [Xmm; 3], half: bool, n: usize) -> [Xmm; 3] {
+        if !half {
+            return s;
+        }
+        let regs = [self.t[0], self.t[1], self.x[1]];
+        for i in 0..n {
+            self.a.v2(V::Movddup, regs[i], s[i]);
+        }
+        regs
+    }
+
+    /// Where to compute: not over a source.
+    fn result(&self, d: Xmm, s: [Xmm; 3], half: bool) -> Xmm {
+        if half || s.contains(&d) { self.t[0] } else { d }
+    }
+
+    fn unguarded(&mut self) -> Guard {
+        let done = self.a.here();
+        Guard { cold: None, done }
+    }
+
+    fn finish(&mut self, cold: Option<Label>, d: Xmm, r: Xmm, bytes: usize) -> Guard {
+        self.low_bytes(d, r, bytes);
+        let done = self.a.here();
+        Guard { cold, done }
+    }
+
+    /// Jumps to a cold path if a lane of `r` is a NaN or, with `tiny`, the smallest normal number.
+    fn guard(&mut self, fp: &Fp, r: Xmm, tiny: bool) -> Option<Label> {
+        use V::*;
+        if fp.rules.nan == NanRule::X86 && !tiny {
+            return None;
+        }
+        let cold = self.a.new_label();
+        let double = fp.shape.lane == Size::D;
+        let min_normal = if double { 0x0010_0000_0000_0000u64 } else { 0x0080_0000 };
+        if fp.shape.lanes == 1 {
+            self.a.v2(if double { Ucomisd } else { Ucomiss }, r, r);
+            self.a.jcc(Cc::P, cold);
+            if tiny {
+                let gp = self.gp;
+                if double {
+                    self.a.v_to_gp(MovqGp, gp, r, None);
+                    self.a.alu(Alu::Add, Sz::Q, gp, gp);
+                    let m = self.pool.get(self.a, splat(min_normal << 1, 8));
+                    self.a.alu(Alu::Cmp, Sz::Q, gp, m);
+                } else {
+                    self.a.v_to_gp(MovdSt, gp, r, None);
+                    self.a.alu(Alu::Add, Sz::D, gp, gp);
+                    self.a.alu_i(Alu::Cmp, Sz::D, gp, (min_normal << 1) as i32);
+                }
+                self.a.jcc(Cc::E, cold);
+            }
+            return Some(cold);
+        }
+        let bytes = fp.shape.lane.bytes();
+        if self.a.feat.level >= Level::Avx512 {
+            self.a.vk2(if double { Vfpclasspd } else { Vfpclassps }, K(1), r, Some(0x81));
+            self.a.kortest(true, K(1), K(1));
+            self.a.jcc(Cc::Ne, cold);
+            if tiny {
+                let t = self.t[1];
+                self.v3c(Pand, t, r, splat(u64::MAX >> 1 >> (64 - 8 * bytes), bytes));
+                let m = self.pool.get(self.a, splat(min_normal, bytes));
+                self.a.vk(if double { Vpcmpq } else { Vpcmpd }, K(1), t, m, Some(0));
+                self.a.kortest(true, K(1), K(1));
+                self.a.jcc(Cc::Ne, cold);
+            }
+            return Some(cold);
+        }
+        let t = self.x[1];
+        self.a.v3i(if double { Cmppd } else { Cmpps }, t, r, r, 3);
+        if tiny {
+            let t1 = self.t[1];
+            self.v3c(Pand, t1, r, splat(u64::MAX >> 1 >> (64 - 8 * bytes), bytes));
+            self.v3c(if double { Pcmpeqq } else { Pcmpeqd }, t1, t1, splat(min_normal, bytes));
+            self.a.v3(Por, t, t, t1);
+        }
+        self.a.v_gp(Movmskps, self.gp, t);
+        self.a.mr(Mr::Test, Sz::D, self.gp, self.gp);
+        self.a.jcc(Cc::Ne, cold);
+        Some(cold)
+    }
+
+    /// Jumps to a cold path if any lanes of the sources are unordered.
+    fn unordered(&mut self, fp: &Fp, a: Xmm, b: Xmm) -> Label {
+        use V::*;
+        let cold = self.a.new_label();
+        let double = fp.shape.lane == Size::D;
+        if fp.shape.lanes == 1 {
+            self.a.v2(if double { Ucomisd } else { Ucomiss }, a, b);
+            self.a.jcc(Cc::P, cold);
+        } else if self.a.feat.level >= Level::Avx512 {
+            self.a.vk(if double { VcmppdK } else { VcmppsK }, K(1), a, b, Some(3));
+            self.a.kortest(true, K(1), K(1));
+            self.a.jcc(Cc::Ne, cold);
+        } else {
+            // Inputs of 8-byte vectors occupy the scratch registers up to t[1]; x[1] is free here.
+            let x = self.x[1];
+            self.a.v3i(if double { Cmppd } else { Cmpps }, x, a, b, 3);
+            self.a.v_gp(Movmskps, self.gp, x);
+            self.a.mr(Mr::Test, Sz::D, self.gp, self.gp);
+            self.a.jcc(Cc::Ne, cold);
+        }
+        cold
+    }
+
+    fn fp_convert(&mut self, inst: &Inst, fp: Fp, other: Size, d: Xmm, s: Xmm) -> Option<Guard> {
+        use V::*;
+        if !fp.rules.plain() {
+            return None;
+        }
+        let (lane, lanes) = (fp.shape.lane, fp.shape.lanes);
+        let half = fp.shape.bytes() == 8 && lanes > 1;
+        let default_nan = fp.rules.nan == NanRule::Default;
+        let t = self.t[0];
+        match inst.op {
+            Op::FCvt if inst.imm & !1 == 0 && fp.round == Round::Dynamic => match (lane, other, lanes) {
+                (Size::S, Size::D, 1) if inst.imm == 0 => {
+                    let r = if d == s { t } else { d };
+                    self.a.v3(Cvtss2sd, r, s, s);
+                    let g = if default_nan { self.guard(&double_of(&fp), r, false) } else { None };
+                    Some(self.finish(g, d, r, 8))
+                }
+                (Size::D, Size::S, 1) if inst.imm == 0 => {
+                    let r = if d == s { t } else { d };
+                    self.a.v3(Cvtsd2ss, r, s, s);
+                    let single = single_of(&fp);
+                    let g = if default_nan || fp.rules.tiny_before {
+                        self.guard(&single, r, fp.rules.tiny_before)
+                    } else {
+                        None
+                    };
+                    Some(self.finish(g, d, r, 4))
+                }
+                (Size::S, Size::D, 2) if !default_nan => {
+                    if inst.imm == 1 {
+                        self.a.v2i(Pshufd, t, s, 0xee);
+                        self.a.v2(Cvtps2pd, d, t);
+                    } else {
+                        self.a.v2(Cvtps2pd, d, s);
+                    }
+                    Some(self.unguarded())
+                }
+                _ => None,
+            },
+            Op::VSToF | Op::VUToF if inst.imm == 0 && fp.round == Round::Dynamic => {
+                let signed = inst.op == Op::VSToF;
+                let row = match (lane, signed) {
+                    (Size::S, true) => Cvtdq2ps,
+                    (Size::S, false) => Vcvtudq2ps,
+                    (Size::D, true) => Vcvtqq2pd,
+                    (Size::D, false) => Vcvtuqq2pd,
+                    (Size::B | Size::H | Size::Q, _) => return None,
+                };
+                if !self.a.has_v(row) {
+                    return None;
+                }
+                self.low_bytes(t, s, fp.shape.bytes());
+                self.a.v2(row, d, t);
+                self.low_bytes(d, d, fp.shape.bytes());
+                Some(self.unguarded())
+            }
+            Op::VFToS if inst.imm == 0 && fp.round == Round::Zero && lane == Size::S => {
+                let src = if half {
+                    self.a.v2(Movddup, t, s);
+                    t
+                } else if lanes == 1 {
+                    self.low_bytes(t, s, 4);
+                    t
+                } else {
+                    s
+                };
+                let (r, x) = (self.t[1], self.x[1]);
+                self.a.v2(Cvttps2dq, r, src);
+                self.a.v2(Movaps, x, r);
+                let bad = splat(0x8000_0000, 4);
+                self.v3c(Pcmpeqd, x, x, bad);
+                self.a.v_gp(Movmskps, self.gp, x);
+                self.a.mr(Mr::Test, Sz::D, self.gp, self.gp);
+                let cold = self.a.new_label();
+                self.a.jcc(Cc::Ne, cold);
+                Some(self.finish(Some(cold), d, r, fp.shape.bytes()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Floating point to a general register; `None` without an inline form. `wide`: the result is I64.
+    pub fn emit_fp_to_int(&mut self, inst: &Inst, d: Gp, wide: bool, s: Xmm) -> Option<Guard> {
+        use V::*;
+        let Attr::FpCvt(fp, _) = inst.attr else { return None };
+        if !fp.rules.plain() || inst.imm != 0 {
+            return None;
+        }
+        let double = match fp.shape.lane {
+            Size::D => true,
+            Size::S => false,
+            Size::B | Size::H | Size::Q => return None,
+        };
+        let truncate = match fp.round {
+            Round::Zero => true,
+            Round::Dynamic => false,
+            Round::Nearest | Round::Down | Round::Up | Round::NearestAway | Round::Odd => return None,
+        };
+        let cold = self.a.new_label();
+        match inst.op {
+            Op::FToS => {
+                let row = match (double, wide, truncate) {
+                    (false, false, true) => Cvttss2si,
+                    (false, true, true) => Cvttss2siQ,
+                    (true, false, true) => Cvttsd2si,
+                    (true, true, true) => Cvttsd2siQ,
+                    (false, false, false) => Cvtss2si,
+                    (false, true, false) => Cvtss2siQ,
+                    (true, false, false) => Cvtsd2si,
+                    (true, true, false) => Cvtsd2siQ,
+                };
+                self.a.v_gp(row, d, s);
+                // The integer indefinite is the only value from which 1 cannot be subtracted.
+                self.a.alu_i(Alu::Cmp, if wide { Sz::Q } else { Sz::D }, d, 1);
+                self.a.jcc(Cc::O, cold);
+            }
+            Op::FToU if self.a.feat.level >= Level::Avx512 => {
+                let row = match (double, wide, truncate) {
+                    (false, false, true) => Vcvttss2usi,
+                    (false, true, true) => Vcvttss2usiQ,
+                    (true, false, true) => Vcvttsd2usi,
+                    (true, true, true) => Vcvttsd2usiQ,
+                    (false, false, false) => Vcvtss2usi,
+                    (false, true, false) => Vcvtss2usiQ,
+                    (true, false, false) => Vcvtsd2usi,
+                    (true, true, false) => Vcvtsd2usiQ,
+                };
+                self.a.v_gp(row, d, s);
+                // Out of range gives all ones.
+                self.a.alu_i(Alu::Cmp, if wide { Sz::Q } else { Sz::D }, d, -1);
+                self.a.jcc(Cc::E, cold);
+            }
+            _ => return None,
+        }
+        let done = self.a.here();
+        Some(Guard { cold: Some(cold), done })
+    }
+
+    /// A general register to floating point; false without an inline form. `s` of an I32 may have garbage above
+    /// bit 31; it is not changed.
+    pub fn emit_int_to_fp(&mut self, inst: &Inst, d: Xmm, wide: bool, s: Gp) -> bool {
+        use V::*;
+        let Attr::FpCvt(fp, _) = inst.attr else { return false };
+        if inst.imm != 0 || fp.round != Round::Dynamic || !fp.rules.plain() {
+            return false;
+        }
+        let double = match fp.shape.lane {
+            Size::D => true,
+            Size::S => false,
+            Size::B | Size::H | Size::Q => return false,
+        };
+        let evex = self.a.feat.level >= Level::Avx512;
+        let row = match (inst.op, wide, double) {
+            (Op::SToF, false, true) => Cvtsi2sd,
+            (Op::SToF, true, true) => Cvtsi2sdQ,
+            (Op::SToF, false, false) => Cvtsi2ss,
+            (Op::SToF, true, false) => Cvtsi2ssQ,
+            (Op::UToF, false, true) if evex => Vcvtusi2sd,
+            (Op::UToF, true, true) if evex => Vcvtusi2sdQ,
+            (Op::UToF, false, false) if evex => Vcvtusi2ss,
+            (Op::UToF, true, false) if evex => Vcvtusi2ssQ,
+            (Op::UToF, false, true) => Cvtsi2sdQ,
+            (Op::UToF, false, false) => Cvtsi2ssQ,
+            _ => return false,
+        };
+        let src = if inst.op == Op::UToF && !evex {
+            self.a.mov(Sz::D, self.gp, s);
+            self.gp
+        } else {
+            s
+        };
+        self.a.v3(Pxor, d, d, d);
+        self.a.vgp3(row, d, d, src, None);
+        true
+    }
+}
+
+fn double_of(fp: &Fp) -> Fp {
+    Fp { shape: ir::Shape::new(Size::D, fp.shape.lanes), ..*fp }
+}
+
+fn single_of(fp: &Fp) -> Fp {
+    Fp { shape: ir::Shape::new(Size::S, fp.shape.lanes), ..*fp }
+}
