@@ -17,7 +17,9 @@ fn check(name: &str, text: &str) {
             let (field, offset) = word.split_once(':').expect("field:offset");
             match l.field(field) {
                 Some(f) if f.offset.to_string() == offset => {}
-                Some(f) => bad.push(format!("{name}: {structure}.{field} at {}, compiler says {offset}", f.offset)),
+                Some(f) => {
+                    bad.push(format!("{name}: {structure}.{field} at {}, compiler says {offset}", f.offset))
+                }
                 None => bad.push(format!("{name}: {structure}.{field} missing")),
             }
         }

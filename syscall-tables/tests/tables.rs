@@ -22,18 +22,33 @@ fn flags_survive_the_way_to_the_host_and_back() {
             let id = FlagSetId(i as u16);
             for flag in set.flags {
                 let v = flag.on(info.arch);
-                assert_eq!(id.from_host(id.to_host(v, info.arch), info.arch), v, "{} {}", info.name, flag.name);
+                assert_eq!(
+                    id.from_host(id.to_host(v, info.arch), info.arch),
+                    v,
+                    "{} {}",
+                    info.name,
+                    flag.name
+                );
             }
             if set.is_enum {
                 continue;
             }
             for _ in 0..200 {
                 let some = random.next();
-                let v = set.flags.iter().enumerate().filter(|(k, _)| some >> (k % 64) & 1 != 0).fold(0, |v, (_, f)| {
-                    // At most one value of each masked field.
-                    if v & f.mask_on(info.arch) == 0 { v | f.on(info.arch) } else { v }
-                });
-                assert_eq!(id.from_host(id.to_host(v, info.arch), info.arch), v, "{} {}", info.name, set.name);
+                let v = set.flags.iter().enumerate().filter(|(k, _)| some >> (k % 64) & 1 != 0).fold(
+                    0,
+                    |v, (_, f)| {
+                        // At most one value of each masked field.
+                        if v & f.mask_on(info.arch) == 0 { v | f.on(info.arch) } else { v }
+                    },
+                );
+                assert_eq!(
+                    id.from_host(id.to_host(v, info.arch), info.arch),
+                    v,
+                    "{} {}",
+                    info.name,
+                    set.name
+                );
             }
         }
     }
