@@ -9,6 +9,7 @@ pub mod loader;
 pub mod mm;
 pub mod paths;
 pub mod process;
+pub mod run;
 pub mod signal;
 pub mod strace;
 pub mod sys;

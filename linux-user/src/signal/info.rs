@@ -24,6 +24,8 @@ pub mod code {
     pub const BUS_ADRALN: i32 = 1;
     /// Behind the end of a file mapping.
     pub const BUS_ADRERR: i32 = 2;
+    /// Integer division by zero.
+    pub const FPE_INTDIV: i32 = 1;
     /// Breakpoint instruction.
     pub const TRAP_BRKPT: i32 = 1;
 }
@@ -71,6 +73,11 @@ impl SigInfo {
     /// `si_signo`
     pub fn signo(&self) -> i32 {
         self.get(0)
+    }
+
+    /// Sets `si_signo`.
+    pub fn set_signo(&mut self, sig: i32) {
+        self.put(0, sig);
     }
 
     /// `si_errno`

@@ -24,9 +24,11 @@
 
 mod action;
 mod info;
+mod syscalls;
 
 pub use action::{DefaultAction, SIG_DFL, SIG_IGN, SigAction, SigHand, default_action, sa};
 pub use info::{SigInfo, code};
+pub use syscalls::*;
 
 use crate::cpu::CpuState;
 use crate::errno::{Errno, SysResult};
@@ -90,6 +92,32 @@ pub struct FaultState {
     pub code: u64,
 }
 
+/// A memory fault, for the architecture's syndrome.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FaultAt {
+    /// Faulting address.
+    pub address: u64,
+    /// It was a write.
+    pub write: bool,
+    /// It was an instruction fetch.
+    pub fetch: bool,
+    /// The signal.
+    pub sig: i32,
+    /// Its code.
+    pub code: i32,
+}
+
+/// What a trap of the CPU comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trap {
+    /// A signal, at once.
+    Signal(SigInfo),
+    /// The instruction at PC must be executed by the interpreter.
+    Step,
+    /// Done; go on at PC.
+    Done,
+}
+
 /// What a frame is built from.
 pub struct Frame<'a> {
     /// The signal.
@@ -137,6 +165,39 @@ pub trait SignalArch {
     fn stack_pointer(&self, cpu: &CpuState) -> u64;
     /// Ends an interrupted call: EINTR as its result, PC behind it.
     fn finish_interrupted(&self, cpu: &mut CpuState, next_pc: u64);
+    /// The thread's fault state after a memory fault.
+    fn fault_state(&self, fault: &FaultAt) -> FaultState {
+        FaultState { address: fault.address, code: 0 }
+    }
+    /// What a trap means.
+    fn trap(&self, cpu: &mut CpuState, kind: ir::TrapKind, info: u64) -> Trap {
+        let _ = info;
+        let pc = cpu.pc();
+        let (sig, code, addr) = match kind {
+            ir::TrapKind::Illegal | ir::TrapKind::Service => (libc::SIGILL, code::ILL_ILLOPC, pc),
+            ir::TrapKind::Break => (libc::SIGTRAP, code::TRAP_BRKPT, pc),
+            ir::TrapKind::Arithmetic => (libc::SIGFPE, code::FPE_INTDIV, pc),
+            ir::TrapKind::PcAlign => (libc::SIGBUS, code::BUS_ADRALN, pc),
+            ir::TrapKind::SpAlign => (libc::SIGBUS, code::BUS_ADRALN, self.stack_pointer(cpu)),
+            ir::TrapKind::Fetch => (libc::SIGSEGV, code::SEGV_MAPERR, pc),
+            ir::TrapKind::Yield => return Trap::Step,
+        };
+        Trap::Signal(SigInfo::fault(sig, code, addr))
+    }
+    /// Writes a siginfo for a system call. The default is the host's layout, which 64-bit little-endian guests share.
+    fn write_siginfo(&self, mm: &Mm, addr: u64, info: &SigInfo) -> Result<(), Errno> {
+        mm.mem().copy_out(addr, &info.raw)
+    }
+    /// Reads one.
+    fn read_siginfo(&self, mm: &Mm, addr: u64) -> Result<SigInfo, Errno> {
+        let mut info = SigInfo { raw: [0; host_signal::SIGINFO_SIZE] };
+        mm.mem().copy_in(addr, &mut info.raw)?;
+        Ok(info)
+    }
+    /// MINSIGSTKSZ.
+    fn minimum_altstack(&self) -> u64 {
+        2048
+    }
     /// `clone`'s arguments as flags, stack, parent's tid word, child's tid word, thread pointer. Most architectures
     /// pass the thread pointer fourth.
     fn clone_args(&self, a: &[u64; 6]) -> [u64; 5] {

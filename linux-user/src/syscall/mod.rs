@@ -17,6 +17,7 @@ use crate::errno::{Errno, SysResult};
 use crate::guest_mem::GuestMem;
 use crate::strace;
 use crate::task::Task;
+use crate::{process, signal};
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicU64, Ordering};

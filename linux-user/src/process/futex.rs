@@ -1,0 +1,86 @@
+//! Futexes, `exit`, and the words that a thread's end touches. For futexes the host kernel does the work: guest threads are host threads with
+//! the same tids, so priority inheritance and robust lists are the kernel's own.
+
+use crate::errno::{Errno, SysResult};
+use crate::process::exit;
+use crate::sys::{raw_syscall, safe_syscall};
+use crate::syscall::SysCx;
+use crate::task::{Leave, lock};
+
+const CMD_MASK: u64 = !(128 | 256);
+const WAIT: u64 = 0;
+const REQUEUE: u64 = 3;
+const CMP_REQUEUE: u64 = 4;
+const WAKE_OP: u64 = 5;
+const LOCK_PI: u64 = 6;
+const WAIT_BITSET: u64 = 9;
+const WAIT_REQUEUE_PI: u64 = 11;
+const CMP_REQUEUE_PI: u64 = 12;
+const LOCK_PI2: u64 = 13;
+
+/// `futex`
+pub fn sys_futex(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let mem = cx.mem;
+    let command = a[1] & CMD_MASK & 0xffff_ffff;
+    let word = mem.host(a[0], 4)?;
+    // The fourth argument is a timeout for those that wait and a plain number for those that move waiters.
+    let fourth = match command {
+        WAIT | LOCK_PI | WAIT_BITSET | WAIT_REQUEUE_PI | LOCK_PI2 => mem.host_opt(a[3], 16)?,
+        _ => a[3],
+    };
+    let second = match command {
+        REQUEUE | CMP_REQUEUE | WAKE_OP | WAIT_REQUEUE_PI | CMP_REQUEUE_PI => mem.host(a[4], 4)?,
+        _ => a[4],
+    };
+    safe_syscall(libc::SYS_futex, [word, a[1], a[2], fourth, second, a[5]])
+}
+
+/// `exit`: the run loop ends and its caller calls [`exit::leave_thread`].
+pub fn sys_exit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    cx.task.leave = Some(Leave::Thread((a[0] & 0xff) as i32));
+    Ok(0)
+}
+
+/// `exit_group`
+pub fn sys_exit_group(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    exit::exit_group(cx.task, (a[0] & 0xff) as i32)
+}
+
+/// `set_tid_address`
+pub fn sys_set_tid_address(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    // Ours to clear: the host's own word belongs to the host C library.
+    cx.task.clear_child_tid = a[0];
+    Ok(cx.task.tid as u64)
+}
+
+/// `set_robust_list`
+pub fn sys_set_robust_list(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let word = cx.abi.info().word as u64;
+    if a[1] != 3 * word {
+        return Err(Errno::EINVAL);
+    }
+    cx.task.robust_list = (a[0], a[1]);
+    // If the process is killed, the kernel marks the futexes; it can when the list has the host's own form.
+    if word == 8 && cx.mem.host_opt(a[0], 24) == Ok(a[0]) {
+        let _ = raw_syscall(libc::SYS_set_robust_list, [a[0], 24, 0, 0, 0, 0]);
+    }
+    Ok(0)
+}
+
+/// `get_robust_list`
+pub fn sys_get_robust_list(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let pid = a[0] as i32;
+    if pid != 0 && pid != cx.task.tid {
+        let known = lock(&cx.task.process.threads).iter().any(|entry| entry.tid == pid);
+        return Err(if known { Errno::EPERM } else { Errno::ESRCH });
+    }
+    let (head, length) = cx.task.robust_list;
+    if cx.abi.info().word == 8 {
+        cx.mem.write(a[2], &length)?;
+        cx.mem.write(a[1], &head)?;
+    } else {
+        cx.mem.write(a[2], &(length as u32))?;
+        cx.mem.write(a[1], &(head as u32))?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,106 @@
+//! The run loop: guest code until it needs the kernel, then system call, fault, trap or signals, and on.
+//!
+//! Input: a task bound to the calling host thread; output: its exit code. State is exact at every turn of the loop.
+
+use crate::errno::Errno;
+use crate::signal::{self, FaultAt, SigInfo, Trap, code};
+use crate::syscall::{self, SysCx};
+use crate::task::{Leave, Task};
+use engine::Exit;
+
+/// Runs a task until it leaves.
+pub fn run_task(task: &mut Task) -> i32 {
+    let engine = task.engine.clone();
+    loop {
+        if signal::wanted(task) {
+            signal::deliver(task);
+        }
+        match engine.run(&mut task.cpu) {
+            Exit::Syscall => {
+                system_call(task);
+                if let Some(Leave::Thread(code)) = task.leave {
+                    return code;
+                }
+            }
+            Exit::Poll => signal::deliver(task),
+            Exit::Trap(kind, info) => match task.arch.trap(&mut task.cpu, kind, info) {
+                Trap::Signal(info) => raise(task, &info, None),
+                Trap::Step => {
+                    if let Some(exit) = engine.step(&mut task.cpu) {
+                        stepped(task, exit);
+                    }
+                }
+                Trap::Done => {}
+            },
+            Exit::Fault => memory_fault(task),
+            Exit::Fetch => fetch_fault(task),
+        }
+    }
+}
+
+/// What one interpreted instruction ended with; a trap again means that it cannot be executed.
+fn stepped(task: &mut Task, exit: Exit) {
+    match exit {
+        Exit::Syscall => system_call(task),
+        Exit::Poll => {}
+        Exit::Trap(kind, info) => match task.arch.trap(&mut task.cpu, kind, info) {
+            Trap::Signal(info) => raise(task, &info, None),
+            Trap::Step => {
+                let pc = task.cpu.pc();
+                raise(task, &SigInfo::fault(libc::SIGILL, code::ILL_ILLOPC, pc), None);
+            }
+            Trap::Done => {}
+        },
+        Exit::Fault => memory_fault(task),
+        Exit::Fetch => fetch_fault(task),
+    }
+}
+
+fn system_call(task: &mut Task) {
+    let arch = task.arch;
+    let (number, args) = arch.syscall_regs(&task.cpu);
+    let next = task.cpu.pc();
+    let mem = task.mm.mem();
+    let mut cx = SysCx { mem, abi: arch.abi(), arch, task };
+    let result = syscall::dispatch(&mut cx, number, &args);
+    match result {
+        Err(Errno::ESIGRETURN) => {}
+        Err(errno) if errno.is_restart() => {
+            task.restart = Some((errno, next));
+            arch.restart_syscall(&mut task.cpu, number, &args);
+        }
+        result => arch.set_result(&mut task.cpu, result),
+    }
+}
+
+fn raise(task: &mut Task, info: &SigInfo, fault: Option<FaultAt>) {
+    if let Some(fault) = fault {
+        task.fault = task.arch.fault_state(&fault);
+    }
+    signal::force(task, info);
+}
+
+fn memory_fault(task: &mut Task) {
+    let fault = task.cpu.fault();
+    let addr = task.arch.untag(fault.addr);
+    let mapping = task.mm.find(addr).map(|(_, mapping)| mapping);
+    let (sig, si_code) = if fault.align {
+        (libc::SIGBUS, code::BUS_ADRALN)
+    } else if fault.signo == libc::SIGBUS {
+        (libc::SIGBUS, fault.code)
+    } else {
+        (libc::SIGSEGV, if mapping.is_some() { code::SEGV_ACCERR } else { code::SEGV_MAPERR })
+    };
+    // What can be read faulted because it was written.
+    let write =
+        fault.write.unwrap_or(mapping.is_some_and(|mapping| mapping.prot & crate::mm::prot::READ != 0));
+    let at = FaultAt { address: addr, write, fetch: false, sig, code: si_code };
+    raise(task, &SigInfo::fault(sig, si_code, addr), Some(at));
+}
+
+fn fetch_fault(task: &mut Task) {
+    let pc = task.cpu.pc();
+    let si_code = task.mm.fault_code(pc);
+    let at = FaultAt { address: pc, write: false, fetch: true, sig: libc::SIGSEGV, code: si_code };
+    raise(task, &SigInfo::fault(libc::SIGSEGV, si_code, pc), Some(at));
+}
