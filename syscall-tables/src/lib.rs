@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod layout;
+pub mod matrix;
 mod types;
 
 pub use layout::{FieldAt, Layout, convert, element, layout, read_scalar, same_layout};

@@ -106,7 +106,7 @@ fn wait_epoll(cx: &mut SysCx<'_>, a: &[u64; 6], timeout: u64, call: i64) -> SysR
     let same = same_layout(ty, cx.abi, HOST);
     cx.mem.host(a[1], gs * max as usize)?;
     // The kernel writes what is ready and no more: a bounded buffer serves any request.
-    let room = (max as usize).min(1024);
+    let room = (max as usize).min(256);
     let mut buffer = if same { Vec::new() } else { vec![0u64; (room * hs).div_ceil(8)] };
     let (ptr, n) =
         if same { (cx.mem.host(a[1], 0)?, max as u64) } else { (buffer.as_mut_ptr() as u64, room as u64) };
