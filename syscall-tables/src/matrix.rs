@@ -64,4 +64,3 @@ pub fn markdown(arch: Arch) -> String {
     }
     out
 }
-
