@@ -7,6 +7,7 @@ pub mod guest_mem;
 pub mod host_signal;
 pub mod loader;
 pub mod mm;
+pub mod options;
 pub mod paths;
 pub mod process;
 pub mod run;

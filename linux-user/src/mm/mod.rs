@@ -11,6 +11,7 @@
 
 mod advice;
 mod map;
+mod memory;
 mod range_map;
 
 pub use range_map::RangeMap;

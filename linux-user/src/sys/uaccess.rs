@@ -30,6 +30,26 @@ global_asm!(
     "omnirun_hidden omnirun_uaccess_fill_out",
     "mov rax, rcx",
     "ret",
+    // (addr: rdi, old and expected: rsi, new: rdx) -> 0, or 1 after a fault. rbx is saved in r8.
+    "omnirun_hidden omnirun_uaccess_cas16",
+    "mov r8, rbx",
+    "mov r9, rsi",
+    "mov rbx, [rdx]",
+    "mov rcx, [rdx + 8]",
+    "mov rax, [r9]",
+    "mov rdx, [r9 + 8]",
+    "omnirun_hidden omnirun_uaccess_cas16_insn",
+    "lock cmpxchg16b [rdi]",
+    "omnirun_hidden omnirun_uaccess_cas16_done",
+    "mov [r9], rax",
+    "mov [r9 + 8], rdx",
+    "mov rbx, r8",
+    "xor eax, eax",
+    "ret",
+    "omnirun_hidden omnirun_uaccess_cas16_fault",
+    "mov rbx, r8",
+    "mov eax, 1",
+    "ret",
     // Single accesses: rax is the value, rdx is 0 or, after a fault, 1.
     "omnirun_hidden omnirun_uaccess_single",
     "omnirun_hidden omnirun_uaccess_load1",
@@ -78,6 +98,20 @@ global_asm!(
     "xor edx, edx",
     "lock cmpxchg [rdi], rcx",
     "ret",
+    "omnirun_hidden omnirun_uaccess_cas1",
+    "mov eax, esi",
+    "mov ecx, edx",
+    "xor edx, edx",
+    "lock cmpxchg [rdi], cl",
+    "movzx eax, al",
+    "ret",
+    "omnirun_hidden omnirun_uaccess_cas2",
+    "mov eax, esi",
+    "mov ecx, edx",
+    "xor edx, edx",
+    "lock cmpxchg [rdi], cx",
+    "movzx eax, ax",
+    "ret",
     "omnirun_hidden omnirun_uaccess_single_fault",
     "mov edx, 1",
     "ret",
@@ -110,12 +144,18 @@ unsafe extern "C" {
     fn omnirun_uaccess_store2(addr: u64, value: u64) -> Access;
     fn omnirun_uaccess_store4(addr: u64, value: u64) -> Access;
     fn omnirun_uaccess_store8(addr: u64, value: u64) -> Access;
+    fn omnirun_uaccess_cas16(addr: u64, old: *mut [u64; 2], new: *const [u64; 2]) -> u32;
+    fn omnirun_uaccess_cas1(addr: u64, expected: u64, new: u64) -> Access;
+    fn omnirun_uaccess_cas2(addr: u64, expected: u64, new: u64) -> Access;
     fn omnirun_uaccess_cas4(addr: u64, expected: u64, new: u64) -> Access;
     fn omnirun_uaccess_cas8(addr: u64, expected: u64, new: u64) -> Access;
     static omnirun_uaccess_start: u8;
     static omnirun_uaccess_copy_out: u8;
     static omnirun_uaccess_fill_insn: u8;
     static omnirun_uaccess_fill_out: u8;
+    static omnirun_uaccess_cas16_insn: u8;
+    static omnirun_uaccess_cas16_done: u8;
+    static omnirun_uaccess_cas16_fault: u8;
     static omnirun_uaccess_single: u8;
     static omnirun_uaccess_single_fault: u8;
 }
@@ -130,7 +170,10 @@ pub fn fixup(pc: u64) -> Option<u64> {
     let copy = &raw const omnirun_uaccess_start as u64..&raw const omnirun_uaccess_copy_out as u64;
     let fill = &raw const omnirun_uaccess_fill_insn as u64..&raw const omnirun_uaccess_fill_out as u64;
     let single = &raw const omnirun_uaccess_single as u64..&raw const omnirun_uaccess_single_fault as u64;
-    if copy.contains(&pc) {
+    let wide = &raw const omnirun_uaccess_cas16_insn as u64..&raw const omnirun_uaccess_cas16_done as u64;
+    if wide.contains(&pc) {
+        Some(&raw const omnirun_uaccess_cas16_fault as u64)
+    } else if copy.contains(&pc) {
         Some(copy.end)
     } else if fill.contains(&pc) {
         Some(fill.end)
@@ -206,4 +249,27 @@ pub fn cas4(addr: u64, expected: u32, new: u32) -> Result<u32, Fault> {
 pub fn cas8(addr: u64, expected: u64, new: u64) -> Result<u64, Fault> {
     // SAFETY: as `store`.
     unsafe { omnirun_uaccess_cas8(addr, expected, new) }.get()
+}
+
+/// Atomic compare-and-exchange of 1 to 16 bytes; returns the old value. 16 bytes must be aligned.
+pub fn cas(addr: u64, size: usize, expected: u128, new: u128) -> Result<u128, Fault> {
+    if size == 16 {
+        let mut old = [expected as u64, (expected >> 64) as u64];
+        let new = [new as u64, (new >> 64) as u64];
+        // SAFETY: as `store`; the operands are ours. Every x86-64 processor that runs Linux today has the instruction.
+        let fault = unsafe { omnirun_uaccess_cas16(addr, &raw mut old, &raw const new) };
+        return if fault == 0 { Ok(u128::from(old[0]) | u128::from(old[1]) << 64) } else { Err(Fault) };
+    }
+    let (expected, new) = (expected as u64, new as u64);
+    // SAFETY: as `store`.
+    unsafe {
+        match size {
+            1 => omnirun_uaccess_cas1(addr, expected, new),
+            2 => omnirun_uaccess_cas2(addr, expected, new),
+            4 => omnirun_uaccess_cas4(addr, expected, new),
+            _ => omnirun_uaccess_cas8(addr, expected, new),
+        }
+    }
+    .get()
+    .map(u128::from)
 }

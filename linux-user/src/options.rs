@@ -1,0 +1,674 @@
+//! The command line and its environment variables: names, arguments, order and errors are QEMU's.
+//!
+//! Input: argv and the environment; output: [`Options`], or what to print and the exit code. One table drives parsing,
+//! variables and help. Options come before the program; variables are read first, so options win.
+
+use std::ffi::OsString;
+use std::ops::Range;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+/// Items of `-d`: name and help. The order is that of `-d help`.
+pub const LOG_ITEMS: &[(&str, LogBit, &str)] = &[
+    ("out_asm", LogBit::OutAsm, "show generated host assembly code for each translated region"),
+    ("in_asm", LogBit::InAsm, "show guest assembly code for each translated region"),
+    ("op", LogBit::Op, "show the intermediate representation of each region"),
+    ("op_opt", LogBit::OpOpt, "show the intermediate representation after optimization"),
+    ("op_ind", LogBit::None, "accepted; there is no separate indirect lowering here"),
+    ("int", LogBit::Int, "show exceptions and signals in short format"),
+    ("exec", LogBit::Exec, "show trace before each executed region (lots of logs)"),
+    ("cpu", LogBit::Cpu, "show CPU registers before entering a region (lots of logs)"),
+    ("fpu", LogBit::Fpu, "include FPU registers in the 'cpu' logging"),
+    ("mmu", LogBit::None, "accepted; user mode has no MMU activities"),
+    ("pcall", LogBit::None, "accepted; x86 system mode only"),
+    ("cpu_reset", LogBit::None, "accepted; user mode resets no CPU"),
+    ("unimp", LogBit::Unimp, "log unimplemented functionality"),
+    ("guest_errors", LogBit::GuestErrors, "log when the guest program does something invalid"),
+    ("page", LogBit::Page, "dump the memory map at the beginning of emulation"),
+    ("nochain", LogBit::NoChain, "do not chain regions, so that 'exec' and 'cpu' show complete traces"),
+    ("plugin", LogBit::None, "accepted; there are no plugins"),
+    ("strace", LogBit::Strace, "log every system call, its input, and its result"),
+    ("tid", LogBit::Tid, "open a separate log file per process; the file name must contain '%d'"),
+];
+
+/// What a `-d` item turns on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are the items")]
+#[repr(u32)]
+pub enum LogBit {
+    None = 0,
+    OutAsm = 1,
+    InAsm = 2,
+    Op = 4,
+    OpOpt = 8,
+    Int = 16,
+    Exec = 32,
+    Cpu = 64,
+    Fpu = 128,
+    Unimp = 256,
+    GuestErrors = 512,
+    Page = 1024,
+    NoChain = 2048,
+    Strace = 4096,
+    Tid = 8192,
+}
+
+/// Everything that can be asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// `-g`: port or socket path.
+    pub gdb: Option<String>,
+    /// `-L`.
+    pub sysroot: Option<PathBuf>,
+    /// `-s`.
+    pub stack_size: Option<u64>,
+    /// `-cpu`.
+    pub cpu: Option<String>,
+    /// `-E` and `-U` in order: set (with '=') and unset.
+    pub env: Vec<EnvChange>,
+    /// `-0`.
+    pub argv0: Option<OsString>,
+    /// `-r`.
+    pub release: Option<String>,
+    /// `-B`: where a position-independent program is placed.
+    pub base: Option<u64>,
+    /// `-R`: accepted, see `README`.
+    pub reserved: Option<u64>,
+    /// `-d` bits, see [`LogBit`].
+    pub log: u32,
+    /// `-dfilter`.
+    pub log_filter: Vec<Range<u64>>,
+    /// `-D`.
+    pub log_file: Option<String>,
+    /// `-one-insn-per-tb`.
+    pub one_insn: bool,
+    /// `-strace`.
+    pub strace: bool,
+    /// `-strace-times` (ours): times in the trace.
+    pub strace_times: bool,
+    /// `-seed`.
+    pub seed: Option<u64>,
+    /// `-tb-size` in MiB.
+    pub tb_size: Option<u64>,
+    /// `-perfmap`.
+    pub perfmap: bool,
+    /// `-jitdump`.
+    pub jitdump: bool,
+    /// `-tier` (ours): `interpreter` for the slow definition of everything.
+    pub interpreter: bool,
+    /// `-host` (ours): host instruction set to use at most.
+    pub host_features: Option<String>,
+    /// Options as given, to be handed to a child emulator.
+    pub given: Vec<OsString>,
+    /// The program and its arguments.
+    pub program: Vec<OsString>,
+}
+
+/// A change of the guest's environment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EnvChange {
+    /// `name=value`.
+    Set(Vec<u8>),
+    /// `name`.
+    Unset(Vec<u8>),
+}
+
+/// Nothing is to be run: print and leave.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Leave {
+    /// Text for standard output.
+    pub out: String,
+    /// Text for standard error.
+    pub err: String,
+    /// Exit code.
+    pub code: i32,
+}
+
+impl Leave {
+    fn error(line: String) -> Leave {
+        Leave { out: String::new(), err: line + "\n", code: 1 }
+    }
+
+    fn text(out: String) -> Leave {
+        Leave { out, err: String::new(), code: 0 }
+    }
+}
+
+/// The emulator that the options are for.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// Architecture, as in `qemu-<name>`.
+    pub name: &'a str,
+    /// What `-cpu help` prints.
+    pub cpus: &'a str,
+}
+
+type Apply = fn(&mut Options, &About<'_>, OsString) -> Result<(), Leave>;
+
+struct Row {
+    name: &'static str,
+    /// What the argument is; empty if there is none.
+    arg: &'static str,
+    env: &'static str,
+    help: &'static str,
+    apply: Apply,
+}
+
+fn text(value: OsString, option: &str) -> Result<String, Leave> {
+    value.into_string().map_err(|_| Leave::error(format!("qemu: the argument of '{option}' is not text")))
+}
+
+fn number(value: OsString, option: &str) -> Result<u64, Leave> {
+    let given = text(value, option)?;
+    parse_number(&given)
+        .ok_or_else(|| Leave::error(format!("qemu: '{option}' takes a number, not '{given}'")))
+}
+
+/// A number in C notation.
+fn parse_number(text: &str) -> Option<u64> {
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
+        None => (text, 10),
+    };
+    if digits.starts_with('+') { None } else { u64::from_str_radix(digits, radix).ok() }
+}
+
+/// A number with K, M or G behind it.
+fn size(value: OsString, option: &str) -> Result<u64, Leave> {
+    let given = text(value, option)?;
+    let bad = || Leave::error(format!("qemu: '{option}' takes a size such as 8M, not '{given}'"));
+    let (digits, shift) = match given.chars().last() {
+        Some('k' | 'K') => (&given[..given.len() - 1], 10),
+        Some('m' | 'M') => (&given[..given.len() - 1], 20),
+        Some('g' | 'G') => (&given[..given.len() - 1], 30),
+        _ => (&given[..], 0),
+    };
+    parse_number(digits).and_then(|n| n.checked_mul(1 << shift)).ok_or_else(bad)
+}
+
+fn split_commas(value: &OsString) -> Vec<Vec<u8>> {
+    value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::to_vec).collect()
+}
+
+const ROWS: &[Row] = &[
+    Row { name: "h", arg: "", env: "", help: "print this help", apply: |_, about, _| Err(Leave::text(usage(about))) },
+    Row { name: "help", arg: "", env: "", help: "", apply: |_, about, _| Err(Leave::text(usage(about))) },
+    Row {
+        name: "g",
+        arg: "port",
+        env: "QEMU_GDB",
+        help: "wait gdb connection to 'port'; with a '/' it is the path of a unix socket",
+        apply: |o, _, v| text(v, "-g").map(|v| o.gdb = Some(v)),
+    },
+    Row {
+        name: "L",
+        arg: "path",
+        env: "QEMU_LD_PREFIX",
+        help: "look up absolute paths under 'path' first",
+        apply: |o, _, v| {
+            o.sysroot = Some(PathBuf::from(v));
+            Ok(())
+        },
+    },
+    Row {
+        name: "s",
+        arg: "size",
+        env: "QEMU_STACK_SIZE",
+        help: "set the stack size to 'size' bytes",
+        apply: |o, _, v| size(v, "-s").map(|v| o.stack_size = Some(v)),
+    },
+    Row {
+        name: "cpu",
+        arg: "model",
+        env: "QEMU_CPU",
+        help: "select CPU (-cpu help for list)",
+        apply: |o, about, v| {
+            let model = text(v, "-cpu")?;
+            if model == "help" || model == "?" {
+                return Err(Leave::text(about.cpus.to_owned()));
+            }
+            o.cpu = Some(model);
+            Ok(())
+        },
+    },
+    Row {
+        name: "E",
+        arg: "var=value",
+        env: "QEMU_SET_ENV",
+        help: "set guest environment variables (see below)",
+        apply: |o, _, v| {
+            for part in split_commas(&v) {
+                if !part.contains(&b'=') {
+                    return Err(Leave::error("qemu: '-E' takes name=value".to_owned()));
+                }
+                o.env.push(EnvChange::Set(part));
+            }
+            Ok(())
+        },
+    },
+    Row {
+        name: "U",
+        arg: "var",
+        env: "QEMU_UNSET_ENV",
+        help: "unset guest environment variables (see below)",
+        apply: |o, _, v| {
+            for part in split_commas(&v) {
+                if part.contains(&b'=') {
+                    return Err(Leave::error("qemu: '-U' takes a name without '='".to_owned()));
+                }
+                o.env.push(EnvChange::Unset(part));
+            }
+            Ok(())
+        },
+    },
+    Row {
+        name: "0",
+        arg: "argv0",
+        env: "QEMU_ARGV0",
+        help: "force the program's argv[0] to be 'argv0'",
+        apply: |o, _, v| {
+            o.argv0 = Some(v);
+            Ok(())
+        },
+    },
+    Row {
+        name: "r",
+        arg: "uname",
+        env: "QEMU_UNAME",
+        help: "set the kernel release that uname reports to 'uname'",
+        apply: |o, _, v| text(v, "-r").map(|v| o.release = Some(v)),
+    },
+    Row {
+        name: "B",
+        arg: "address",
+        env: "QEMU_GUEST_BASE",
+        help: "place position-independent programs at 'address' (guest addresses are host addresses)",
+        apply: |o, _, v| number(v, "-B").map(|v| o.base = (v != 0).then_some(v)),
+    },
+    Row {
+        name: "R",
+        arg: "size",
+        env: "QEMU_RESERVED_VA",
+        help: "reserve 'size' bytes for guest virtual addresses (no effect for 64-bit guests)",
+        apply: |o, _, v| size(v, "-R").map(|v| o.reserved = Some(v)),
+    },
+    Row {
+        name: "d",
+        arg: "item[,...]",
+        env: "QEMU_LOG",
+        help: "enable logging of items (-d help for a list)",
+        apply: |o, _, v| log_items(o, &text(v, "-d")?),
+    },
+    Row {
+        name: "dfilter",
+        arg: "range[,...]",
+        env: "QEMU_DFILTER",
+        help: "only log code in address ranges (a+len, a-len, a..b)",
+        apply: |o, _, v| {
+            for part in text(v, "-dfilter")?.split(',') {
+                let range = filter(part)
+                    .ok_or_else(|| Leave::error(format!("qemu: invalid range '{part}' for -dfilter")))?;
+                o.log_filter.push(range);
+            }
+            Ok(())
+        },
+    },
+    Row {
+        name: "D",
+        arg: "logfile",
+        env: "QEMU_LOG_FILENAME",
+        help: "write logs to 'logfile' (default stderr); %d is the process id",
+        apply: |o, _, v| text(v, "-D").map(|v| o.log_file = Some(v)),
+    },
+    Row {
+        name: "p",
+        arg: "pagesize",
+        env: "QEMU_PAGESIZE",
+        help: "set the host page size to 'pagesize'",
+        apply: |_, _, v| {
+            let size = number(v, "-p")?;
+            if size == crate::mm::PAGE {
+                Ok(())
+            } else if size.is_power_of_two() {
+                Err(Leave::error(format!("qemu: page size {size} is not supported: only {}", crate::mm::PAGE)))
+            } else {
+                Err(Leave::error("page size must be a power of two".to_owned()))
+            }
+        },
+    },
+    Row {
+        name: "one-insn-per-tb",
+        arg: "",
+        env: "QEMU_ONE_INSN_PER_TB",
+        help: "run with one guest instruction per translated region",
+        apply: |o, _, _| {
+            o.one_insn = true;
+            Ok(())
+        },
+    },
+    Row {
+        name: "singlestep",
+        arg: "",
+        env: "QEMU_SINGLESTEP",
+        help: "the older name of -one-insn-per-tb",
+        apply: |o, _, _| {
+            o.one_insn = true;
+            Ok(())
+        },
+    },
+    Row {
+        name: "strace",
+        arg: "",
+        env: "QEMU_STRACE",
+        help: "log system calls",
+        apply: |o, _, _| {
+            o.strace = true;
+            Ok(())
+        },
+    },
+    Row {
+        name: "strace-times",
+        arg: "",
+        env: "QEMU_STRACE_TIMES",
+        help: "log system calls with times",
+        apply: |o, _, _| {
+            (o.strace, o.strace_times) = (true, true);
+            Ok(())
+        },
+    },
+    Row {
+        name: "seed",
+        arg: "number",
+        env: "QEMU_RAND_SEED",
+        help: "seed for pseudo-random numbers",
+        apply: |o, _, v| number(v, "-seed").map(|v| o.seed = Some(v)),
+    },
+    Row {
+        name: "tb-size",
+        arg: "size",
+        env: "QEMU_TB_SIZE",
+        help: "set the size of the code cache in MiB",
+        apply: |o, _, v| {
+            let mib = number(v, "-tb-size")?;
+            if !(1..=2047).contains(&mib) {
+                return Err(Leave::error("qemu: '-tb-size' takes 1 to 2047".to_owned()));
+            }
+            o.tb_size = Some(mib);
+            Ok(())
+        },
+    },
+    Row {
+        name: "perfmap",
+        arg: "",
+        env: "QEMU_PERFMAP",
+        help: "write /tmp/perf-PID.map for perf",
+        apply: |o, _, _| {
+            o.perfmap = true;
+            Ok(())
+        },
+    },
+    Row {
+        name: "jitdump",
+        arg: "",
+        env: "QEMU_JITDUMP",
+        help: "write jit-PID.dump for perf",
+        apply: |o, _, _| {
+            o.jitdump = true;
+            Ok(())
+        },
+    },
+    Row {
+        name: "tier",
+        arg: "name",
+        env: "OMNIRUN_TIER",
+        help: "quick (default) or interpreter",
+        apply: |o, _, v| match text(v, "-tier")?.as_str() {
+            "quick" => {
+                o.interpreter = false;
+                Ok(())
+            }
+            "interpreter" => {
+                o.interpreter = true;
+                Ok(())
+            }
+            other => Err(Leave::error(format!("qemu: '-tier' takes quick or interpreter, not '{other}'"))),
+        },
+    },
+    Row {
+        name: "host",
+        arg: "level",
+        env: "OMNIRUN_HOST",
+        help: "use at most this host instruction set (sse2, sse4, avx2, avx512)",
+        apply: |o, _, v| text(v, "-host").map(|v| o.host_features = Some(v)),
+    },
+    Row {
+        name: "version",
+        arg: "",
+        env: "QEMU_VERSION",
+        help: "display version information and exit",
+        apply: |_, about, _| Err(Leave::text(version(about.name))),
+    },
+];
+
+/// The first line of `-version`. Scripts look for the QEMU version whose interface this is.
+pub fn version(name: &str) -> String {
+    format!("qemu-{name} version 10.0.0 (Omnirun {})\n", env!("CARGO_PKG_VERSION"))
+}
+
+fn usage(about: &About<'_>) -> String {
+    let name = about.name;
+    let mut out = format!(
+        "usage: qemu-{name} [options] program [arguments...]\n\
+         Runs Linux programs for {name} (Omnirun {})\n\n\
+         Options and associated environment variables:\n\n\
+         Argument             Env-variable          Description\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    for row in ROWS {
+        let left = format!("-{} {}", row.name, row.arg);
+        let line = format!("{left:<20} {:<21} {}", row.env, row.help);
+        out += line.trim_end();
+        out.push('\n');
+    }
+    out += "\nDefaults:\n";
+    out += &format!("QEMU_LD_PREFIX  = {}\n", default_sysroot(name).display());
+    out += "QEMU_STACK_SIZE = the stack limit (ulimit -s)\n\n\
+            You can use -E and -U, or QEMU_SET_ENV and QEMU_UNSET_ENV, to set and unset\n\
+            environment variables of the guest program. Several are separated by commas,\n\
+            and the options may be repeated. If a variable is changed more than once, the\n\
+            last change stays.\n";
+    out
+}
+
+/// The default of `-L`.
+pub fn default_sysroot(name: &str) -> PathBuf {
+    PathBuf::from(format!("/etc/qemu-binfmt/{name}"))
+}
+
+fn log_items(options: &mut Options, items: &str) -> Result<(), Leave> {
+    for item in items.split(',') {
+        if item == "help" || item == "?" {
+            let mut out = String::from("Log items (comma separated):\n");
+            for (name, _, help) in LOG_ITEMS {
+                out += &format!("{name:<15} {help}\n");
+            }
+            return Err(Leave::text(out));
+        }
+        if item == "all" {
+            options.log |= LOG_ITEMS.iter().fold(0, |bits, (_, bit, _)| bits | *bit as u32);
+            options.log &= !(LogBit::Tid as u32);
+            continue;
+        }
+        match LOG_ITEMS.iter().find(|(name, _, _)| *name == item) {
+            Some((_, bit, _)) => options.log |= *bit as u32,
+            None => {
+                return Err(Leave::error(format!("qemu: unknown log item '{item}' (-d help lists them)")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn filter(text: &str) -> Option<Range<u64>> {
+    if let Some((from, to)) = text.split_once("..") {
+        let (from, to) = (parse_number(from)?, parse_number(to)?);
+        return (from <= to).then(|| from..to.saturating_add(1));
+    }
+    if let Some((from, len)) = text.split_once('+') {
+        let (from, len) = (parse_number(from)?, parse_number(len)?);
+        return Some(from..from.checked_add(len)?);
+    }
+    let (end, len) = text.split_once('-')?;
+    let (end, len) = (parse_number(end)?, parse_number(len)?);
+    Some(end.checked_sub(len)?.saturating_add(1)..end.saturating_add(1))
+}
+
+impl Options {
+    /// True if a `-d` item is on.
+    pub fn logs(&self, bit: LogBit) -> bool {
+        self.log & bit as u32 != 0
+    }
+}
+
+/// Parses the variables and the arguments (without argv[0]).
+pub fn parse(
+    about: &About<'_>,
+    args: impl IntoIterator<Item = OsString>,
+    mut var: impl FnMut(&str) -> Option<OsString>,
+) -> Result<Options, Leave> {
+    let mut options = Options::default();
+    for row in ROWS {
+        if !row.env.is_empty()
+            && let Some(value) = var(row.env)
+        {
+            (row.apply)(&mut options, about, value)?;
+        }
+    }
+    let mut args = args.into_iter().peekable();
+    while let Some(arg) = args.next_if(|arg| arg.as_bytes().first() == Some(&b'-')) {
+        let bytes = arg.as_bytes();
+        if bytes == b"-" || bytes == b"--" {
+            break;
+        }
+        // --name is -name.
+        let name = bytes.strip_prefix(b"--").or_else(|| bytes.strip_prefix(b"-")).unwrap_or(bytes);
+        let Some(row) = ROWS.iter().find(|row| row.name.as_bytes() == name) else {
+            return Err(Leave::error(format!("qemu: unknown option '{}'", String::from_utf8_lossy(name))));
+        };
+        let mut value = OsString::new();
+        if !row.arg.is_empty() {
+            value = args.next().ok_or_else(|| {
+                Leave::error(format!("qemu: missing argument for option '{}'", row.name))
+            })?;
+        }
+        // What concerns one process only is not inherited.
+        if !matches!(row.name, "0" | "g" | "E" | "U") {
+            options.given.push(arg.clone());
+            if !row.arg.is_empty() {
+                options.given.push(value.clone());
+            }
+        }
+        (row.apply)(&mut options, about, value)?;
+    }
+    options.program = args.collect();
+    if options.program.is_empty() {
+        let mut err = String::from("qemu: no user program specified\n");
+        err += &usage(about);
+        return Err(Leave { out: String::new(), err, code: 1 });
+    }
+    Ok(options)
+}
+
+/// Applies the changes to an environment, in order.
+pub fn change_environment(changes: &[EnvChange], env: Vec<OsString>) -> Vec<Vec<u8>> {
+    let mut env: Vec<Vec<u8>> = env.into_iter().map(OsString::into_vec).collect();
+    let named = |entry: &[u8], name: &[u8]| {
+        entry.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='))
+    };
+    for change in changes {
+        match change {
+            EnvChange::Set(entry) => {
+                let name = entry.split(|&byte| byte == b'=').next().unwrap_or(entry).to_vec();
+                match env.iter_mut().find(|old| named(old, &name)) {
+                    Some(old) => old.clone_from(entry),
+                    None => env.push(entry.clone()),
+                }
+            }
+            EnvChange::Unset(name) => env.retain(|old| !named(old, name)),
+        }
+    }
+    env
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ABOUT: About<'_> = About { name: "aarch64", cpus: "max\n" };
+
+    fn run(args: &[&str]) -> Result<Options, Leave> {
+        parse(&ABOUT, args.iter().map(OsString::from), |_| None)
+    }
+
+    #[test]
+    fn options_stop_at_the_program() {
+        let o = run(&["-L", "/tree", "--strace", "-s", "4M", "-E", "A=1,B=2", "-U", "C", "ls", "-h"]).unwrap();
+        assert_eq!(o.sysroot, Some(PathBuf::from("/tree")));
+        assert!(o.strace);
+        assert_eq!(o.stack_size, Some(4 << 20));
+        assert_eq!(o.env.len(), 3);
+        assert_eq!(o.program, ["ls", "-h"]);
+        assert_eq!(o.given, ["-L", "/tree", "--strace", "-s", "4M"]);
+    }
+
+    #[test]
+    fn errors_are_one_line_and_exit_1() {
+        let leave = run(&["-foo", "x"]).unwrap_err();
+        assert_eq!((leave.err.as_str(), leave.code), ("qemu: unknown option 'foo'\n", 1));
+        assert_eq!(run(&["-L"]).unwrap_err().err, "qemu: missing argument for option 'L'\n");
+        assert_eq!(run(&["-s", "abc", "x"]).unwrap_err().code, 1);
+        assert_eq!(run(&["-d", "nonsense", "x"]).unwrap_err().code, 1);
+        assert_eq!(run(&["-p", "3", "x"]).unwrap_err().code, 1);
+        assert_eq!(run(&[]).unwrap_err().code, 1);
+    }
+
+    #[test]
+    fn help_and_version_go_to_standard_output() {
+        let leave = run(&["-version"]).unwrap_err();
+        assert!(leave.out.starts_with("qemu-aarch64 version "), "{}", leave.out);
+        assert_eq!(leave.code, 0);
+        assert!(run(&["-h"]).unwrap_err().out.contains("QEMU_LD_PREFIX"));
+        assert!(run(&["-d", "help"]).unwrap_err().out.contains("guest_errors"));
+        assert_eq!(run(&["-cpu", "help"]).unwrap_err().out, "max\n");
+    }
+
+    #[test]
+    fn variables_count_and_options_win() {
+        let var = |name: &str| (name == "QEMU_LD_PREFIX").then(|| OsString::from("/env"));
+        let o = parse(&ABOUT, ["x"].iter().map(OsString::from), var).unwrap();
+        assert_eq!(o.sysroot, Some(PathBuf::from("/env")));
+        let o = parse(&ABOUT, ["-L", "/opt", "x"].iter().map(OsString::from), var).unwrap();
+        assert_eq!(o.sysroot, Some(PathBuf::from("/opt")));
+    }
+
+    #[test]
+    fn log_filters_have_three_forms() {
+        assert_eq!(filter("0x1000+0x10"), Some(0x1000..0x1010));
+        assert_eq!(filter("0x1000..0x10ff"), Some(0x1000..0x1100));
+        assert_eq!(filter("0x1000-0x10"), Some(0xff1..0x1001));
+        assert_eq!(filter("junk"), None);
+    }
+
+    #[test]
+    fn environment_changes_apply_in_order() {
+        let env = ["A=0", "B=0", "AB=0"].iter().map(OsString::from).collect();
+        let changes = [
+            EnvChange::Set(b"A=1".to_vec()),
+            EnvChange::Unset(b"B".to_vec()),
+            EnvChange::Set(b"N=x=y".to_vec()),
+        ];
+        let env = change_environment(&changes, env);
+        assert_eq!(env, [b"A=1".to_vec(), b"AB=0".to_vec(), b"N=x=y".to_vec()]);
+    }
+}
