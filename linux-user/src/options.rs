@@ -192,7 +192,13 @@ fn split_commas(value: &OsString) -> Vec<Vec<u8>> {
 }
 
 const ROWS: &[Row] = &[
-    Row { name: "h", arg: "", env: "", help: "print this help", apply: |_, about, _| Err(Leave::text(usage(about))) },
+    Row {
+        name: "h",
+        arg: "",
+        env: "",
+        help: "print this help",
+        apply: |_, about, _| Err(Leave::text(usage(about))),
+    },
     Row { name: "help", arg: "", env: "", help: "", apply: |_, about, _| Err(Leave::text(usage(about))) },
     Row {
         name: "g",
@@ -331,7 +337,10 @@ const ROWS: &[Row] = &[
             if size == crate::mm::PAGE {
                 Ok(())
             } else if size.is_power_of_two() {
-                Err(Leave::error(format!("qemu: page size {size} is not supported: only {}", crate::mm::PAGE)))
+                Err(Leave::error(format!(
+                    "qemu: page size {size} is not supported: only {}",
+                    crate::mm::PAGE
+                )))
             } else {
                 Err(Leave::error("page size must be a power of two".to_owned()))
             }
@@ -558,9 +567,9 @@ pub fn parse(
         };
         let mut value = OsString::new();
         if !row.arg.is_empty() {
-            value = args.next().ok_or_else(|| {
-                Leave::error(format!("qemu: missing argument for option '{}'", row.name))
-            })?;
+            value = args
+                .next()
+                .ok_or_else(|| Leave::error(format!("qemu: missing argument for option '{}'", row.name)))?;
         }
         // What concerns one process only is not inherited.
         if !matches!(row.name, "0" | "g" | "E" | "U") {
@@ -583,9 +592,8 @@ pub fn parse(
 /// Applies the changes to an environment, in order.
 pub fn change_environment(changes: &[EnvChange], env: Vec<OsString>) -> Vec<Vec<u8>> {
     let mut env: Vec<Vec<u8>> = env.into_iter().map(OsString::into_vec).collect();
-    let named = |entry: &[u8], name: &[u8]| {
-        entry.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='))
-    };
+    let named =
+        |entry: &[u8], name: &[u8]| entry.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='));
     for change in changes {
         match change {
             EnvChange::Set(entry) => {
@@ -613,7 +621,8 @@ mod tests {
 
     #[test]
     fn options_stop_at_the_program() {
-        let o = run(&["-L", "/tree", "--strace", "-s", "4M", "-E", "A=1,B=2", "-U", "C", "ls", "-h"]).unwrap();
+        let o =
+            run(&["-L", "/tree", "--strace", "-s", "4M", "-E", "A=1,B=2", "-U", "C", "ls", "-h"]).unwrap();
         assert_eq!(o.sysroot, Some(PathBuf::from("/tree")));
         assert!(o.strace);
         assert_eq!(o.stack_size, Some(4 << 20));
