@@ -295,8 +295,12 @@ const GREG_RCX: usize = libc::REG_RCX as usize;
 unsafe extern "C" fn handler(sig: i32, info: *const libc::siginfo_t, context: *mut libc::c_void) {
     let uc = context.cast::<libc::ucontext_t>();
     let Some(slots) = current() else {
-        // A thread that is no guest's: it blocks all but the CPU's own signals, so this is our own fault.
-        die_of_own_fault(sig, info, uc);
+        // A thread that is no guest's, or not yet.
+        if SYNC_MASK & bit(sig) != 0 {
+            die_of_own_fault(sig, info, uc);
+        } else {
+            postpone(sig, info, uc);
+        }
         return;
     };
     // SAFETY: the kernel passes a valid siginfo.
@@ -324,6 +328,16 @@ unsafe extern "C" fn handler(sig: i32, info: *const libc::siginfo_t, context: *m
             gregs[GREG_RIP] = pc as i64;
         }
     }
+}
+
+/// A new thread starts with one signal open that the host C library keeps for itself and that is the guest's here: it
+/// goes back to the kernel until the thread is ready.
+fn postpone(sig: i32, info: *const libc::siginfo_t, uc: *mut libc::ucontext_t) {
+    // SAFETY: the kernel's frame; its mask is 8 bytes.
+    unsafe { (&raw mut (*uc).uc_sigmask).cast::<u64>().write(ALL_ASYNC) };
+    let pid = raw_syscall(libc::SYS_getpid, [0; 6]).unwrap_or(0);
+    let tid = raw_syscall(libc::SYS_gettid, [0; 6]).unwrap_or(0);
+    let _ = raw_syscall(libc::SYS_rt_tgsigqueueinfo, [pid, tid, sig as u64, info as u64, 0, 0]);
 }
 
 /// A fault of the CPU: in a guarded copy of guest memory, in translated code, or (a bug) in the emulator.

@@ -11,7 +11,7 @@
 //!   helper thread otherwise.
 
 use crate::errno::{Errno, SysResult};
-use crate::host_signal::{self, ALL_SIGNALS, HostAltStack};
+use crate::host_signal::{self, ALL_ASYNC, HostAltStack};
 use crate::process::exit;
 use crate::sys::raw_syscall;
 use crate::syscall::SysCx;
@@ -169,8 +169,9 @@ fn clone(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
         return Err(Errno::EINVAL);
     }
     // A signal that came before must be handled before: its handler may run in one of us only.
-    let old_mask = host_signal::set_mask(ALL_SIGNALS);
-    if cx.task.slots.recorded() != 0 {
+    // The CPU's own stay open: guest memory is written below.
+    let old_mask = host_signal::set_mask(ALL_ASYNC);
+    if cx.task.slots.deliverable(cx.task.blocked) {
         host_signal::set_mask(old_mask);
         cx.task.mask_stale = true;
         return Err(Errno::ERESTARTNOINTR);
@@ -182,10 +183,9 @@ fn clone(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     } else {
         new_process(cx, args)
     };
-    if cx.task.slots.recorded() == 0 && !cx.task.mask_stale {
+    // Nothing was recorded under the closed mask, so it may be opened here.
+    if !cx.task.mask_stale {
         host_signal::set_mask(old_mask);
-    } else {
-        cx.task.mask_stale = true;
     }
     result
 }
@@ -509,7 +509,7 @@ unsafe extern "C" fn born(birth: *mut libc::c_void) -> ! {
     unsafe { (*birth.started).set(pid) };
     let code = crate::run::run_task(task);
     exit::leave_thread(task, code);
-    exit::exit_group(task, code)
+    exit::exit_group(code)
 }
 
 /// Runs a child on its own host stack in our memory; returns when it has exec'ed or gone.
@@ -519,7 +519,7 @@ fn bear(mut birth: Birth, host: &mut HostCloneArgs) -> SysResult {
     let size = HOST_STACK as u64;
     let stack = raw_syscall(libc::SYS_mmap, [0, size, prot, flags, u64::MAX, 0])?;
     let _ = raw_syscall(libc::SYS_mprotect, [stack, 4096, libc::PROT_NONE as u64, 0, 0, 0]);
-    host.flags |= flag::VM | flag::VFORK;
+    host.flags |= flag::VM | flag::VFORK | birth.args.flags & flag::SIGHAND;
     host.stack = stack;
     host.stack_size = size;
     // SAFETY: the child gets its own stack and a birth that outlives it; it borrows our thread-local storage while the

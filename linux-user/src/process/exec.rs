@@ -75,7 +75,8 @@ enum Kind {
 }
 
 fn exec(cx: &mut SysCx<'_>, request: &Request, argv: u64, envp: u64) -> SysResult {
-    let (file, path) = open(cx.task, request)?;
+    // A nameless program is found again through a descriptor that stays open over the exec.
+    let (file, path, _kept) = open(cx.task, request)?;
     let mut total = 0;
     let mut args = strings(cx.mem, argv, cx.abi.info().word, &mut total)?;
     let env = strings(cx.mem, envp, cx.abi.info().word, &mut total)?;
@@ -112,14 +113,22 @@ fn strings(mem: GuestMem, addr: u64, word: usize, total: &mut usize) -> Result<V
 }
 
 /// Opens what is to be executed and gives the path under which a new process will find it again.
-fn open(task: &Task, request: &Request) -> Result<(File, PathBuf), Errno> {
+fn open(task: &Task, request: &Request) -> Result<(File, PathBuf, Option<File>), Errno> {
     if request.path.is_empty() {
         if request.flags & libc::AT_EMPTY_PATH == 0 {
             return Err(Errno::ENOENT);
         }
         let link = PathBuf::from(format!("/proc/self/fd/{}", request.dirfd));
         let file = open_checked(&link, true)?;
-        return Ok((keepable(&file, request.dirfd)?, reopen_path(&file, request.dirfd)));
+        if let Some(path) = named(&file) {
+            return Ok((file, path, None));
+        }
+        // SAFETY: a fresh descriptor.
+        let kept = unsafe {
+            File::from_raw_fd(raw_syscall(libc::SYS_dup, [request.dirfd as u64, 0, 0, 0, 0, 0])? as i32)
+        };
+        let path = PathBuf::from(format!("/proc/self/fd/{}", kept.as_raw_fd()));
+        return Ok((file, path, Some(kept)));
     }
     let follow = request.flags & libc::AT_SYMLINK_NOFOLLOW == 0;
     let given = Path::new(OsStr::from_bytes(&request.path));
@@ -127,10 +136,10 @@ fn open(task: &Task, request: &Request) -> Result<(File, PathBuf), Errno> {
         let base =
             std::fs::read_link(format!("/proc/self/fd/{}", request.dirfd)).map_err(|_| Errno::EBADF)?;
         let path = base.join(given);
-        return Ok((open_checked(&path, follow)?, path));
+        return Ok((open_checked(&path, follow)?, path, None));
     }
     let path = sysroot::program(task, given);
-    Ok((open_checked(&path, follow)?, path))
+    Ok((open_checked(&path, follow)?, path, None))
 }
 
 /// The checks of `do_open_execat` and of the permission bits, with the kernel's errors.
@@ -161,25 +170,12 @@ fn open_checked(path: &Path, follow: bool) -> Result<File, Errno> {
     Ok(unsafe { File::from_raw_fd(fd as i32) })
 }
 
-/// A nameless file (memfd, deleted) can only be found again through a descriptor that stays open.
-fn keepable(file: &File, fd: i32) -> Result<File, Errno> {
-    let copy = file.try_clone()?;
-    if named(file).is_none() {
-        let duplicate = raw_syscall(libc::SYS_dup, [fd as u64, 0, 0, 0, 0, 0])?;
-        let _ = raw_syscall(libc::SYS_close, [duplicate, 0, 0, 0, 0, 0]);
-    }
-    Ok(copy)
-}
-
+/// The path of an open file, unless it has none (memfd, deleted).
 fn named(file: &File) -> Option<PathBuf> {
     let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
     let there = std::fs::metadata(&path).ok()?;
     let here = file.metadata().ok()?;
     (there.dev() == here.dev() && there.ino() == here.ino()).then_some(path)
-}
-
-fn reopen_path(file: &File, fd: i32) -> PathBuf {
-    named(file).unwrap_or_else(|| PathBuf::from(format!("/proc/self/fd/{fd}")))
 }
 
 /// What the first bytes of a file say.
@@ -376,7 +372,7 @@ fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
         list.iter().map(|text| text.as_ptr()).chain(std::iter::once(std::ptr::null())).collect()
     };
     let (argv_pointers, env_pointers) = (pointers(&argv), pointers(env));
-    super::exit::flush(task);
+    super::exit::flush();
     task.sighand.before_exec();
     // The new program inherits the guest's whole mask. The CPU's signals are only ever blocked here.
     let masked = task.blocked & SYNC_MASK != 0;

@@ -4,6 +4,7 @@
 use crate::guest_mem::GuestMem;
 use crate::sys::raw_syscall;
 use crate::task::Task;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 const FUTEX_WAKE: u64 = 1;
@@ -13,15 +14,23 @@ const FUTEX_TID_MASK: u32 = 0x3fff_ffff;
 /// The kernel's bound on the length of a robust list.
 const ROBUST_LIST_LIMIT: usize = 2048;
 
-/// What must reach its files before the process ends in whatever way.
-pub fn flush(_task: &mut Task) {
-    use std::io::Write;
-    let _ = std::io::stdout().flush();
+static AT_END: OnceLock<fn()> = OnceLock::new();
+
+/// Sets what is done before the process ends in whatever way, or execs: logs reach their files. Once.
+pub fn at_end(act: fn()) {
+    let _ = AT_END.set(act);
+}
+
+/// Does it.
+pub fn flush() {
+    if let Some(act) = AT_END.get() {
+        act();
+    }
 }
 
 /// `exit_group`: the host kernel ends all threads.
-pub fn exit_group(task: &mut Task, code: i32) -> ! {
-    flush(task);
+pub fn exit_group(code: i32) -> ! {
+    flush();
     let _ = raw_syscall(libc::SYS_exit_group, [code as u64, 0, 0, 0, 0, 0]);
     unreachable!("exit_group returned")
 }
@@ -38,7 +47,7 @@ pub fn leave_thread(task: &mut Task, code: i32) {
     let last = task.process.remove_thread(task.tid);
     if last || task.vforked {
         let code = task.process.leader_exit.load(Ordering::Acquire);
-        exit_group(task, code);
+        exit_group(code);
     }
     crate::host_signal::set_mask(crate::host_signal::ALL_ASYNC);
     // Ours is done below, before a joiner can see the thread gone; the kernel must not do it again later.

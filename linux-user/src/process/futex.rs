@@ -42,8 +42,8 @@ pub fn sys_exit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 }
 
 /// `exit_group`
-pub fn sys_exit_group(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
-    exit::exit_group(cx.task, (a[0] & 0xff) as i32)
+pub fn sys_exit_group(_cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    exit::exit_group((a[0] & 0xff) as i32)
 }
 
 /// `set_tid_address`

@@ -269,7 +269,7 @@ fn deliver_one(task: &mut Task, info: &SigInfo) {
                 let pid = task.process.pid() as u64;
                 let _ = raw_syscall(libc::SYS_kill, [pid, libc::SIGSTOP as u64, 0, 0, 0, 0]);
             }
-            DefaultAction::Terminate => terminate(task, sig),
+            DefaultAction::Terminate => terminate(sig),
         },
         _ => enter_handler(task, info, action),
     }
@@ -320,7 +320,7 @@ fn enter_handler(task: &mut Task, info: &SigInfo, action: SigAction) {
 /// The kernel's `force_sigsegv`: a frame could not be made or read.
 fn force_segv(task: &mut Task, failed: i32) {
     if failed == libc::SIGSEGV {
-        terminate(task, libc::SIGSEGV);
+        terminate(libc::SIGSEGV);
     }
     force(task, &SigInfo::fault(libc::SIGSEGV, code::SI_KERNEL, 0));
 }
@@ -331,15 +331,15 @@ pub fn force(task: &mut Task, info: &SigInfo) {
     let action = task.sighand.get(sig);
     task.restart = None;
     if task.blocked & bit(sig) != 0 || action.handler <= SIG_IGN {
-        terminate(task, sig);
+        terminate(sig);
     }
     task.mask_stale = true;
     enter_handler(task, info, action);
 }
 
 /// Ends the process by a signal's default action.
-pub fn terminate(task: &mut Task, sig: i32) -> ! {
-    crate::process::exit::flush(task);
+pub fn terminate(sig: i32) -> ! {
+    crate::process::exit::flush();
     host_signal::die_by_signal(sig)
 }
 
