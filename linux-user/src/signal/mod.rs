@@ -261,6 +261,9 @@ fn deliver_one(task: &mut Task, info: &SigInfo) {
         return;
     }
     let action = task.sighand.get(sig);
+    if action.handler != SIG_IGN {
+        crate::strace::delivered(task.tid, info);
+    }
     match action.handler {
         SIG_IGN => {}
         SIG_DFL => match default_action(sig) {
@@ -328,6 +331,7 @@ fn force_segv(task: &mut Task, failed: i32) {
 /// Delivers a fault (invariant 8). The CPU's state is exact, its PC at the faulting instruction.
 pub fn force(task: &mut Task, info: &SigInfo) {
     let sig = info.signo();
+    crate::strace::delivered(task.tid, info);
     let action = task.sighand.get(sig);
     task.restart = None;
     if task.blocked & bit(sig) != 0 || action.handler <= SIG_IGN {
@@ -339,6 +343,7 @@ pub fn force(task: &mut Task, info: &SigInfo) {
 
 /// Ends the process by a signal's default action.
 pub fn terminate(sig: i32) -> ! {
+    crate::strace::killed(sig);
     crate::process::exit::flush();
     host_signal::die_by_signal(sig)
 }

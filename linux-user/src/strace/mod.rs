@@ -5,12 +5,14 @@
 //! arguments look follows from the tables (`format`), with a few calls that need more (`special`, `socket`).
 
 mod format;
+mod signal;
 mod socket;
 mod special;
 
 use crate::errno::{Errno, SysResult};
 use crate::syscall::SysCx;
 use format::Printer;
+pub use signal::{delivered, killed};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Instant;
@@ -84,16 +86,8 @@ pub fn unknown(cx: &SysCx<'_>, number: u64, a: &[u64; 6]) {
     emit(&line);
 }
 
-/// A signal that reaches the guest, as strace shows it between calls.
-pub fn signal(tid: i32, signal: i32, details: &str) {
-    if enabled() {
-        let name = syscall_tables::signal_name(signal as u64).unwrap_or_else(|| signal.to_string());
-        emit(&format!("{}--- {name} {{{details}}} ---\n", head(tid)));
-    }
-}
-
 /// The end of the process, as strace shows it.
-pub fn exited(tid: i32, status: i32) {
+fn exited(tid: i32, status: i32) {
     if enabled() {
         emit(&format!("{}+++ exited with {status} +++\n", head(tid)));
     }
@@ -134,10 +128,17 @@ pub fn traced(
         let mut line = p.out.clone();
         line.push_str(if desc.ret == Ret::Never { ") = ?\n" } else { ")\n" });
         emit(&line);
+        if call == CallId::ExitGroup {
+            exited(tid, a[0] as i32 & 0xff);
+        }
     }
     let start = Instant::now();
     let result = run(cx, call, a);
     if ends && (result.is_ok() || desc.ret == Ret::Never || result == Err(Errno::ESIGRETURN)) {
+        return result;
+    }
+    if cx.task.tid != tid {
+        // A fork's child: the line is its parent's.
         return result;
     }
     p.failed = result.is_err();
