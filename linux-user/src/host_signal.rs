@@ -470,3 +470,81 @@ pub fn host_sigsuspend(guest_mask: u64) -> SysResult {
     let mask = host_mask(guest_mask);
     safe_syscall(libc::SYS_rt_sigsuspend, [&raw const mask as u64, 8, 0, 0, 0, 0])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    unsafe fn no_recovery(
+        _: *const (),
+        _: *mut (),
+        _: *mut libc::ucontext_t,
+        _: i32,
+        _: *const libc::siginfo_t,
+    ) -> bool {
+        false
+    }
+
+    fn gettid() -> u64 {
+        raw_syscall(libc::SYS_gettid, [0; 6]).unwrap()
+    }
+
+    /// Sends a signal to this thread once it sleeps in the kernel.
+    fn interrupt_later(sig: i32) -> std::thread::JoinHandle<()> {
+        let (pid, tid) = (u64::from(std::process::id()), gettid());
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            raw_syscall(libc::SYS_tgkill, [pid, tid, sig as u64, 0, 0, 0]).unwrap();
+        })
+    }
+
+    #[test]
+    fn interrupted_calls_say_how_they_continue() {
+        let poll = AtomicU32::new(0);
+        let slots = HostSlots::default();
+        let stack = HostAltStack::install().unwrap();
+        let sig = libc::SIGUSR1;
+        host_sigaction(sig, Some(&recording_action(0))).unwrap();
+        // SAFETY: poll and slots outlive the attachment, which ends below.
+        let old = unsafe {
+            slots.bind(&raw const poll, no_recovery, std::ptr::null(), std::ptr::null_mut());
+            attach(&raw const slots)
+        };
+        let mut pipe = [0i32; 2];
+        raw_syscall(libc::SYS_pipe2, [pipe.as_mut_ptr() as u64, 0, 0, 0, 0, 0]).unwrap();
+        let mut byte = 0u8;
+        let read = [pipe[0] as u64, &raw mut byte as u64, 1, 0, 0, 0];
+
+        let sender = interrupt_later(sig);
+        assert_eq!(
+            safe_syscall(libc::SYS_read, read),
+            Err(Errno::ERESTARTSYS),
+            "the kernel would restart it"
+        );
+        sender.join().unwrap();
+        assert_eq!(slots.recorded(), bit(sig));
+        assert_eq!(set_mask(ALL_ASYNC) & bit(sig), bit(sig), "everything is blocked after a record");
+        assert_eq!(safe_syscall(libc::SYS_read, read), Err(Errno::ERESTARTNOINTR), "not begun");
+        assert!(slots.take(0).is_some());
+        poll.store(0, Ordering::SeqCst);
+        set_mask(0);
+
+        let sender = interrupt_later(sig);
+        let time = [5u64, 0];
+        let sleep = [time.as_ptr() as u64, 0, 0, 0, 0, 0];
+        assert_eq!(
+            safe_syscall(libc::SYS_nanosleep, sleep),
+            Err(Errno::EINTR),
+            "not restarted behind a handler"
+        );
+        sender.join().unwrap();
+        assert!(slots.take(0).is_some());
+        poll.store(0, Ordering::SeqCst);
+
+        // SAFETY: puts the former slots back.
+        unsafe { attach(old) };
+        host_sigaction(sig, Some(&KSigaction::default())).unwrap();
+        set_mask(0);
+        drop(stack);
+    }
+}
