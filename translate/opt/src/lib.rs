@@ -39,3 +39,6 @@ pub fn run_without(region: &mut Region, guest: &dyn Guest, off: &[&str]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
