@@ -12,6 +12,7 @@ use std::path::Path;
 
 const HOST_TREES: [&[u8]; 5] = [b"/proc", b"/sys", b"/dev", b"/tmp", b"/run"];
 
+const RESOLVE_NO_SYMLINKS: u64 = 4;
 const RESOLVE_BENEATH: u64 = 8;
 const RESOLVE_IN_ROOT: u64 = 0x10;
 
@@ -45,8 +46,6 @@ pub fn host_path<'a>(sysroot: Option<&Path>, guest: &'a CStr, follow: bool) -> C
     let skip = path.iter().take_while(|b| **b == b'/').count();
     let relative =
         if skip == path.len() { c".".to_owned() } else { CString::new(&path[skip..]).unwrap_or_default() };
-    let root_c = CString::new(root.as_os_str().as_bytes()).unwrap_or_default();
-    let Ok(root_fd) = look_up(libc::AT_FDCWD, &root_c, 0, true) else { return Cow::Borrowed(guest) };
     let joined = |rest: &[u8]| {
         let mut out = root.as_os_str().as_bytes().to_vec();
         while out.last() == Some(&b'/') {
@@ -56,8 +55,19 @@ pub fn host_path<'a>(sysroot: Option<&Path>, guest: &'a CStr, follow: bool) -> C
         out.extend_from_slice(rest);
         CString::new(out).unwrap_or_default()
     };
+    // Most paths have no links at all, and one look-up tells; `..` could leave the root.
+    let full = joined(relative.to_bytes());
+    if !relative.to_bytes().split(|b| *b == b'/').any(|part| part == b"..") {
+        match look_up(libc::AT_FDCWD, &full, RESOLVE_NO_SYMLINKS, true) {
+            Ok(_) => return Cow::Owned(full),
+            Err(libc::ENOENT | libc::ENOTDIR) => return Cow::Borrowed(guest),
+            Err(_) => {}
+        }
+    }
+    let root_c = CString::new(root.as_os_str().as_bytes()).unwrap_or_default();
+    let Ok(root_fd) = look_up(libc::AT_FDCWD, &root_c, 0, true) else { return by_existence(full, guest) };
     match look_up(root_fd.0, &relative, RESOLVE_BENEATH, follow) {
-        Ok(_) => Cow::Owned(joined(relative.to_bytes())),
+        Ok(_) => Cow::Owned(full),
         Err(libc::EXDEV) => {
             // A link leads out of the root: let the kernel resolve it inside, and ask where that is.
             let Ok(fd) = look_up(root_fd.0, &relative, RESOLVE_IN_ROOT, follow) else {
@@ -68,16 +78,17 @@ pub fn host_path<'a>(sysroot: Option<&Path>, guest: &'a CStr, follow: bool) -> C
                 Err(_) => Cow::Borrowed(guest),
             }
         }
-        // A kernel without openat2 (before 5.6): plain existence.
-        Err(libc::ENOSYS) => {
-            let full = joined(relative.to_bytes());
-            if Path::new(OsStr::from_bytes(full.to_bytes())).symlink_metadata().is_ok() {
-                Cow::Owned(full)
-            } else {
-                Cow::Borrowed(guest)
-            }
-        }
+        Err(libc::ENOSYS | libc::EMFILE | libc::ENFILE) => by_existence(full, guest),
         Err(_) => Cow::Borrowed(guest),
+    }
+}
+
+/// Without `openat2` (before Linux 5.6) or a free descriptor: the path under the root, if something is there.
+fn by_existence(full: CString, guest: &CStr) -> Cow<'_, CStr> {
+    if Path::new(OsStr::from_bytes(full.to_bytes())).symlink_metadata().is_ok() {
+        Cow::Owned(full)
+    } else {
+        Cow::Borrowed(guest)
     }
 }
 

@@ -9,8 +9,8 @@ use crate::sys::safe_syscall;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU8, Ordering};
 use syscall_tables::{
-    ArgTy, CALLS, CallDesc, Count, Dir, HOST, MemArg, MemTy, Ty, convert, element, flags, read_scalar,
-    same_layout,
+    ArgTy, CALLS, CallDesc, CallId, Count, Dir, HOST, MemArg, MemTy, Ty, convert, element, flags,
+    read_scalar, same_layout,
 };
 
 /// 0 unknown, 1 direct, 2 converted. A process has one guest ABI and one `-L`, so a plan holds for its life.
@@ -171,7 +171,7 @@ fn converted(cx: &mut SysCx<'_>, desc: &CallDesc, args: &[u64; 6]) -> SysResult 
 
 /// True unless the call's flags say that the last component is not followed.
 fn follows(desc: &CallDesc, args: &[u64; 6]) -> bool {
-    if desc.name.starts_with('l') {
+    if matches!(desc.id, CallId::Lstat | CallId::Lgetxattr | CallId::Llistxattr) {
         return false;
     }
     !desc.args.iter().zip(args).any(|(a, v)| {
