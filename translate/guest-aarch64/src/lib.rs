@@ -4,3 +4,90 @@
 
 pub mod cpu;
 pub mod decode;
+mod helpers;
+mod mops;
+mod pauth;
+mod regs;
+mod rmw128;
+mod trans;
+mod trans_branch_sys;
+mod trans_dp_imm;
+mod trans_dp_reg;
+mod trans_ldst;
+mod trans_ldst_atomic;
+mod trans_ldst_vec;
+
+use capstone::prelude::*;
+use cpu::Cpu;
+use ir::{BlockRequest, Builder, Guest, HelperDesc, SlotTable};
+use std::ops::Range;
+
+/// The front end for one CPU.
+#[derive(Debug)]
+pub struct Aarch64 {
+    cpu: Cpu,
+    slots: SlotTable,
+    helpers: Vec<HelperDesc>,
+}
+
+impl Aarch64 {
+    /// A front end for this CPU.
+    pub fn new(cpu: Cpu) -> Self {
+        Aarch64 { cpu, slots: cpu::slot_table(), helpers: helpers::table() }
+    }
+
+    /// The CPU.
+    pub fn cpu(&self) -> &Cpu {
+        &self.cpu
+    }
+}
+
+impl Guest for Aarch64 {
+    fn name(&self) -> &'static str {
+        "aarch64"
+    }
+
+    fn slots(&self) -> &SlotTable {
+        &self.slots
+    }
+
+    fn helpers(&self) -> &[HelperDesc] {
+        &self.helpers
+    }
+
+    fn mode(&self, state: &[u8]) -> u64 {
+        let at = self.slots.get(cpu::FPCR).offset as usize;
+        match state.get(at..at + 4) {
+            Some(b) => cpu::mode_of_fpcr(u32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+            None => 0,
+        }
+    }
+
+    fn insn_align_log2(&self) -> u32 {
+        2
+    }
+
+    fn translate_block(&self, req: &BlockRequest<'_>, b: &mut Builder) {
+        trans::block(&self.cpu, req, b);
+    }
+
+    fn disassemble(&self, pc: u64, code: &[u8]) -> Vec<(u64, Range<usize>, String)> {
+        let cs = Capstone::new().arm64().mode(arch::arm64::ArchMode::Arm).build().ok();
+        let one = |i: usize, word: &[u8]| {
+            let addr = pc.wrapping_add(4 * i as u64);
+            let text = cs.as_ref().and_then(|cs| {
+                let insns = cs.disasm_count(word, addr, 1).ok()?;
+                let insn = insns.iter().next()?;
+                Some(format!("{} {}", insn.mnemonic()?, insn.op_str()?).trim_end().to_string())
+            });
+            let raw = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+            // What the disassembler is too old for gets its mnemonic from our tables.
+            let text = text.unwrap_or_else(|| match decode::decode(raw, &self.cpu.features) {
+                Some(insn) => format!("{} // {raw:#010x}", insn.mnemonic()),
+                None => format!(".word {raw:#010x}"),
+            });
+            (addr, 4 * i..4 * i + 4, text)
+        };
+        code.chunks_exact(4).enumerate().map(|(i, word)| one(i, word)).collect()
+    }
+}

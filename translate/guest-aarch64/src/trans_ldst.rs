@@ -1,0 +1,261 @@
+//! Loads and stores of one register or a pair, general or SIMD&FP, in all addressing forms. Input: a decoded row of group
+//! `ldst`; output: IR.
+//!
+//! No register is written before the last access of the instruction that may fault, so that a fault leaves the state exact.
+
+use crate::decode::{ArgsLdImm, ArgsLsPair, ArgsLsPairV, Ldst as I};
+use crate::helpers;
+use crate::mops::Request;
+use crate::trans::{Flow, Tr};
+use ir::{Mem, Size, Type, Val};
+
+/// Addressing of the `imm9` forms.
+const POST: u32 = 1;
+const PRE: u32 = 3;
+
+/// Width of an access; `log2` comes from a field of the instruction and is at most 4.
+pub(crate) fn size_of(log2: u32) -> Size {
+    Size::from_log2(log2).unwrap_or(Size::Q)
+}
+
+/// How a general register is loaded: `sign` extends to 64 bits, or to 32 if `w`.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    pub size: u32,
+    pub sign: u32,
+    pub w: u32,
+}
+
+impl Kind {
+    pub fn mem(self) -> Mem {
+        let mem = Mem::plain(size_of(self.size));
+        if self.sign == 1 { mem.signed() } else { mem }
+    }
+
+    pub fn ty(self) -> Type {
+        if self.size == 3 || self.sign == 1 && self.w == 0 { Type::I64 } else { Type::I32 }
+    }
+}
+
+/// What a load or store moves.
+#[derive(Clone, Copy)]
+pub(crate) enum Data {
+    /// A general register.
+    X(Kind),
+    /// A SIMD&FP register of 1 << n bytes.
+    V(u32),
+}
+
+impl Data {
+    fn log2(self) -> u32 {
+        match self {
+            Data::X(k) => k.size,
+            Data::V(size) => size,
+        }
+    }
+}
+
+/// A zero-extending general register of 1 << n bytes.
+pub(crate) fn gpr(size: u32) -> Data {
+    Data::X(Kind { size, sign: 0, w: 0 })
+}
+
+impl Tr<'_> {
+    pub(crate) fn ldst(&mut self, insn: I) -> Flow {
+        match insn {
+            I::LdrLitW(a) | I::LdrLitX(a) | I::LdrswLit(a) => {
+                self.literal(Data::X(Kind { size: a.size, sign: a.sign, w: a.w }), a.imm, a.rt)
+            }
+            I::LdrLitS(a) | I::LdrLitD(a) | I::LdrLitQ(a) => self.literal(Data::V(a.size), a.imm, a.rt),
+            // Prefetches do nothing and never fault.
+            I::PrfmLit | I::Prfum | I::PrfmUimm | I::PrfmReg => Flow::Next,
+            I::Stp(a) => self.store_pair(gpr(2 + a.sz), a),
+            I::Ldp(a) => self.load_pair(gpr(2 + a.sz), a),
+            I::Ldpsw(a) => {
+                let a = ArgsLsPair { sz: 0, idx: a.idx, imm: a.imm, rt2: a.rt2, rn: a.rn, rt: a.rt };
+                self.load_pair(Data::X(Kind { size: 2, sign: 1, w: 0 }), a)
+            }
+            I::StpV(a) => self.store_pair(Data::V(2 + a.size), general(a)),
+            I::LdpV(a) => self.load_pair(Data::V(2 + a.size), general(a)),
+            I::StrImm(a) => self.store_one(gpr(a.size), a.imm, a.idx, a.rn, a.rt),
+            I::StrImmV(a) => self.store_one(Data::V(a.size), a.imm, a.idx, a.rn, a.rt),
+            I::LdrImm(a) | I::LdrsImm(a) => {
+                let ArgsLdImm { size, sign, w, imm, idx, rn, rt } = a;
+                self.load_one(Data::X(Kind { size, sign, w }), imm, idx, rn, rt)
+            }
+            I::LdrImmV(a) => self.load_one(Data::V(a.size), a.imm, a.idx, a.rn, a.rt),
+            I::StrUimm(a) => self.store_one(gpr(a.size), (a.uimm << a.size) as i32, 0, a.rn, a.rt),
+            I::StrUimmV(a) => self.store_one(Data::V(a.size), (a.uimm << a.size) as i32, 0, a.rn, a.rt),
+            I::LdrUimm(a) | I::LdrsUimm(a) => {
+                let kind = Kind { size: a.size, sign: a.sign, w: a.w };
+                self.load_one(Data::X(kind), (a.uimm << a.size) as i32, 0, a.rn, a.rt)
+            }
+            I::LdrUimmV(a) => self.load_one(Data::V(a.size), (a.uimm << a.size) as i32, 0, a.rn, a.rt),
+            I::StrReg(a) => self.store_indexed(gpr(a.size), a.rm, a.option, a.s, a.rn, a.rt),
+            I::StrRegV(a) => self.store_indexed(Data::V(a.size), a.rm, a.option, a.s, a.rn, a.rt),
+            I::LdrReg(a) | I::LdrsReg(a) => {
+                let kind = Kind { size: a.size, sign: a.sign, w: a.w };
+                self.load_indexed(Data::X(kind), a.rm, a.option, a.s, a.rn, a.rt)
+            }
+            I::LdrRegV(a) => self.load_indexed(Data::V(a.size), a.rm, a.option, a.s, a.rn, a.rt),
+            I::Ldra(a) => {
+                let base = self.authenticated_data(a.m, a.rn);
+                let disp = i64::from(a.imm) * 8;
+                let v = self.load(Type::I64, Mem::plain(Size::D), base, disp);
+                self.set(a.rt, v);
+                if a.w == 1 {
+                    let base = self.add_imm(base, disp);
+                    self.set_sp(a.rn, base);
+                }
+                Flow::Next
+            }
+            I::Cpyf(a) => {
+                self.mops(Request { rd: a.rd, rs: a.rs, rn: a.rn, stage: a.stage, forward: true, set: false })
+            }
+            I::Cpy(a) => self.mops(Request {
+                rd: a.rd,
+                rs: a.rs,
+                rn: a.rn,
+                stage: a.stage,
+                forward: false,
+                set: false,
+            }),
+            I::Set(a) => {
+                self.mops(Request { rd: a.rd, rs: a.rs, rn: a.rn, stage: a.stage, forward: false, set: true })
+            }
+        }
+    }
+
+    fn mops(&mut self, r: Request) -> Flow {
+        // CONSTRAINED UNPREDICTABLE with equal registers or the zero register: undefined, as it may be.
+        let (d, s, n) = (r.rd, r.rs, r.rn);
+        if d == n || d == s || s == n || d == 31 || n == 31 || s == 31 && !r.set {
+            return Flow::Undefined;
+        }
+        let packed = self.b.const64(r.pack());
+        self.b.call(helpers::MOPS, Type::Void, &[packed]);
+        Flow::Next
+    }
+
+    /// Loads what `data` says.
+    pub(crate) fn load_data(&mut self, data: Data, base: Val, disp: i64) -> Val {
+        match data {
+            Data::X(k) => self.load(k.ty(), k.mem(), base, disp),
+            Data::V(size) => self.load(Type::V128, Mem::plain(size_of(size)), base, disp),
+        }
+    }
+
+    /// Stores register `rt`.
+    pub(crate) fn store_data(&mut self, data: Data, rt: u32, base: Val, disp: i64) {
+        let v = self.register(data, rt);
+        self.store(Mem::plain(size_of(data.log2())), base, disp, v);
+    }
+
+    fn register(&mut self, data: Data, rt: u32) -> Val {
+        match data {
+            Data::X(k) => self.reg(k.ty(), rt),
+            Data::V(_) => self.v(rt),
+        }
+    }
+
+    pub(crate) fn set_data(&mut self, data: Data, rt: u32, v: Val) {
+        match data {
+            Data::X(_) => self.set(rt, v),
+            Data::V(_) => self.set_v(rt, v),
+        }
+    }
+
+    fn literal(&mut self, data: Data, imm: i32, rt: u32) -> Flow {
+        let base = self.b.addr(self.pc.wrapping_add((i64::from(imm) << 2) as u64));
+        let v = self.load_data(data, base, 0);
+        self.set_data(data, rt, v);
+        Flow::Next
+    }
+
+    /// Base register, displacement of the access, and the base's new value if it is written back.
+    fn indexed(&mut self, imm: i64, pre: bool, post: bool, rn: u32) -> (Val, i64, Option<Val>) {
+        let base = self.reg_sp(Type::I64, rn);
+        let new = (pre || post).then(|| self.add_imm(base, imm));
+        (base, if post { 0 } else { imm }, new)
+    }
+
+    fn load_one(&mut self, data: Data, imm: i32, idx: u32, rn: u32, rt: u32) -> Flow {
+        let (base, disp, new) = self.indexed(i64::from(imm), idx == PRE, idx == POST, rn);
+        let v = self.load_data(data, base, disp);
+        if let Some(new) = new {
+            self.set_sp(rn, new);
+        }
+        self.set_data(data, rt, v);
+        Flow::Next
+    }
+
+    fn store_one(&mut self, data: Data, imm: i32, idx: u32, rn: u32, rt: u32) -> Flow {
+        let (base, disp, new) = self.indexed(i64::from(imm), idx == PRE, idx == POST, rn);
+        self.store_data(data, rt, base, disp);
+        if let Some(new) = new {
+            self.set_sp(rn, new);
+        }
+        Flow::Next
+    }
+
+    fn load_pair(&mut self, data: Data, a: ArgsLsPair) -> Flow {
+        let step = 1i64 << data.log2();
+        let (base, disp, new) = self.indexed(i64::from(a.imm) * step, a.idx == PRE, a.idx == POST, a.rn);
+        let first = self.load_data(data, base, disp);
+        let second = self.load_data(data, base, disp + step);
+        if let Some(new) = new {
+            self.set_sp(a.rn, new);
+        }
+        self.set_data(data, a.rt, first);
+        self.set_data(data, a.rt2, second);
+        Flow::Next
+    }
+
+    fn store_pair(&mut self, data: Data, a: ArgsLsPair) -> Flow {
+        let step = 1i64 << data.log2();
+        let (base, disp, new) = self.indexed(i64::from(a.imm) * step, a.idx == PRE, a.idx == POST, a.rn);
+        self.store_data(data, a.rt, base, disp);
+        self.store_data(data, a.rt2, base, disp + step);
+        if let Some(new) = new {
+            self.set_sp(a.rn, new);
+        }
+        Flow::Next
+    }
+
+    /// Base and index of a register offset, the index still to be shifted by the result's third part.
+    fn offset(&mut self, log2: u32, rm: u32, option: u32, s: u32, rn: u32) -> (Val, Val, u8) {
+        let base = self.reg_sp(Type::I64, rn);
+        let index = self.extended(Type::I64, rm, option, 0);
+        let scale = if s == 1 { log2 } else { 0 };
+        if !self.tagged {
+            return (base, index, scale as u8);
+        }
+        let by = self.b.const64(u64::from(scale));
+        let index = self.b.shl(index, by);
+        let sum = self.b.add(base, index);
+        (self.untag(sum), Val::NONE, 0)
+    }
+
+    fn load_indexed(&mut self, data: Data, rm: u32, option: u32, s: u32, rn: u32, rt: u32) -> Flow {
+        let (base, index, scale) = self.offset(data.log2(), rm, option, s, rn);
+        let (ty, mem) = match data {
+            Data::X(k) => (k.ty(), k.mem()),
+            Data::V(size) => (Type::V128, Mem::plain(size_of(size))),
+        };
+        let v = self.b.load(ty, mem.scaled(scale), base, index, 0);
+        self.set_data(data, rt, v);
+        Flow::Next
+    }
+
+    fn store_indexed(&mut self, data: Data, rm: u32, option: u32, s: u32, rn: u32, rt: u32) -> Flow {
+        let (base, index, scale) = self.offset(data.log2(), rm, option, s, rn);
+        let v = self.register(data, rt);
+        self.b.store(Mem::plain(size_of(data.log2())).scaled(scale), base, index, 0, v);
+        Flow::Next
+    }
+}
+
+/// A pair of SIMD&FP registers in the general form; its size is given apart.
+fn general(a: ArgsLsPairV) -> ArgsLsPair {
+    ArgsLsPair { sz: 0, idx: a.idx, imm: a.imm, rt2: a.rt2, rn: a.rn, rt: a.rt }
+}
