@@ -395,8 +395,9 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     let process = cx.task.process.clone();
     let threads = crate::task::lock(&process.threads);
     let frozen = sighand.freeze();
-    let mm_lock = mm.lock();
+    // Translation fetches code under its own lock, so that one comes before the map's.
     let engine_locks = engine.fork_guard();
+    let mm_lock = mm.lock();
     // The C library's fork keeps its allocator's locks consistent, so it is taken whenever it can express the request.
     let result = if plain && host.flags == 0 {
         // SAFETY: our own locks are held; the child continues as the only thread.
@@ -407,12 +408,12 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     } else {
         raw_syscall(libc::SYS_clone3, [&raw const host as u64, size_of::<HostCloneArgs>() as u64, 0, 0, 0, 0])
     };
+    drop(mm_lock);
     if result == Ok(0) {
         engine_locks.child(&cx.task.cpu);
     } else {
         drop(engine_locks);
     }
-    drop(mm_lock);
     drop(frozen);
     drop(threads);
     let pid = result?;
