@@ -6,6 +6,7 @@
 //! operations' shapes do.
 
 use crate::cpu;
+use crate::decode::Insn;
 use ir::{Attr, Builder, Fp, FpRules, NanRule, Op, Round, Shape, Size, Type, Val};
 
 /// The `FPCR` controls that translation depends on.
@@ -28,6 +29,12 @@ pub struct FpMode {
 }
 
 impl FpMode {
+    /// From the mode bits of the translation key, see [`cpu::mode_of_fpcr`].
+    pub fn new(mode: u64) -> FpMode {
+        let bit = |n: u32| mode >> n & 1 == 1;
+        FpMode { dn: bit(0), fz: bit(1), fz16: bit(2), ahp: bit(3), ah: bit(4), fiz: bit(5), nep: bit(6) }
+    }
+
     /// The rules for operations.
     pub fn rules(self) -> FpRules {
         FpRules {
@@ -126,6 +133,20 @@ pub(crate) fn element(size: Size, idx: u32, rm: u32) -> (u32, u32) {
 }
 
 impl Fx<'_> {
+    /// One instruction of the FP, SIMD and crypto groups; false for any other.
+    pub fn translate(&mut self, insn: &Insn) -> bool {
+        match insn {
+            Insn::Fp(i) => self.trans_fp(i),
+            Insn::SimdInt(i) => self.trans_simd_int(i),
+            Insn::SimdFp(i) => self.trans_simd_fp(i),
+            Insn::SimdMove(i) => self.trans_simd_move(i),
+            Insn::SimdShift(i) => self.trans_simd_shift(i),
+            Insn::Crypto(i) => self.trans_crypto(i),
+            Insn::DpImm(_) | Insn::DpReg(_) | Insn::BranchSys(_) | Insn::Ldst(_) => return false,
+        }
+        true
+    }
+
     /// Vector register.
     pub fn v(&mut self, n: u32) -> Val {
         self.b.get(cpu::v(n), Type::V128)
