@@ -75,7 +75,9 @@ pub(crate) fn expand_fp_imm(size: Size, imm8: u32) -> u64 {
     };
     let imm = u64::from(imm8);
     let b6 = imm >> 6 & 1;
-    let exp = (b6 ^ 1) << (exp_bits - 1) | if b6 == 1 { ((1 << (exp_bits - 3)) - 1) << 2 } else { 0 } | imm >> 4 & 3;
+    let exp = (b6 ^ 1) << (exp_bits - 1)
+        | if b6 == 1 { ((1 << (exp_bits - 3)) - 1) << 2 } else { 0 }
+        | imm >> 4 & 3;
     let frac_bits = total - 1 - exp_bits;
     (imm >> 7) << (total - 1) | exp << frac_bits | (imm & 15) << (frac_bits - 4)
 }

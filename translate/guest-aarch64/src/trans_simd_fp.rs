@@ -240,7 +240,13 @@ impl Fx<'_> {
             }
             I::FcaddV(a) => {
                 let args = [self.v(a.rn), self.v(a.rm)];
-                self.complex(Op::FCadd, Shape::full(int_size(a.size), a.q == 1), &args, 90 + 180 * a.rot, a.rd);
+                self.complex(
+                    Op::FCadd,
+                    Shape::full(int_size(a.size), a.q == 1),
+                    &args,
+                    90 + 180 * a.rot,
+                    a.rd,
+                );
             }
             I::FcmlaE(a) | I::FcmlaEh(a) => {
                 // The element is a pair of lanes; for halves idx is H:L, the register has all five bits.
@@ -262,27 +268,57 @@ impl Fx<'_> {
             I::Frint32xV(a) => self.f_round(Op::FRintN, Round::Dynamic, 32, a),
             I::Frint64zV(a) => self.f_round(Op::FRintN, Round::Zero, 64, a),
             I::Frint64xV(a) => self.f_round(Op::FRintN, Round::Dynamic, 64, a),
-            I::FcvtnsV(a) | I::FcvtnsH(a) | I::FcvtnsS(a) | I::FcvtnsSh(a) => self.f_int(Op::VFToS, Round::Nearest, a),
-            I::FcvtnuV(a) | I::FcvtnuH(a) | I::FcvtnuS(a) | I::FcvtnuSh(a) => self.f_int(Op::VFToU, Round::Nearest, a),
-            I::FcvtmsV(a) | I::FcvtmsH(a) | I::FcvtmsS(a) | I::FcvtmsSh(a) => self.f_int(Op::VFToS, Round::Down, a),
-            I::FcvtmuV(a) | I::FcvtmuH(a) | I::FcvtmuS(a) | I::FcvtmuSh(a) => self.f_int(Op::VFToU, Round::Down, a),
-            I::FcvtpsV(a) | I::FcvtpsH(a) | I::FcvtpsS(a) | I::FcvtpsSh(a) => self.f_int(Op::VFToS, Round::Up, a),
-            I::FcvtpuV(a) | I::FcvtpuH(a) | I::FcvtpuS(a) | I::FcvtpuSh(a) => self.f_int(Op::VFToU, Round::Up, a),
-            I::FcvtzsV(a) | I::FcvtzsH(a) | I::FcvtzsS(a) | I::FcvtzsSh(a) => self.f_int(Op::VFToS, Round::Zero, a),
-            I::FcvtzuV(a) | I::FcvtzuH(a) | I::FcvtzuS(a) | I::FcvtzuSh(a) => self.f_int(Op::VFToU, Round::Zero, a),
+            I::FcvtnsV(a) | I::FcvtnsH(a) | I::FcvtnsS(a) | I::FcvtnsSh(a) => {
+                self.f_int(Op::VFToS, Round::Nearest, a)
+            }
+            I::FcvtnuV(a) | I::FcvtnuH(a) | I::FcvtnuS(a) | I::FcvtnuSh(a) => {
+                self.f_int(Op::VFToU, Round::Nearest, a)
+            }
+            I::FcvtmsV(a) | I::FcvtmsH(a) | I::FcvtmsS(a) | I::FcvtmsSh(a) => {
+                self.f_int(Op::VFToS, Round::Down, a)
+            }
+            I::FcvtmuV(a) | I::FcvtmuH(a) | I::FcvtmuS(a) | I::FcvtmuSh(a) => {
+                self.f_int(Op::VFToU, Round::Down, a)
+            }
+            I::FcvtpsV(a) | I::FcvtpsH(a) | I::FcvtpsS(a) | I::FcvtpsSh(a) => {
+                self.f_int(Op::VFToS, Round::Up, a)
+            }
+            I::FcvtpuV(a) | I::FcvtpuH(a) | I::FcvtpuS(a) | I::FcvtpuSh(a) => {
+                self.f_int(Op::VFToU, Round::Up, a)
+            }
+            I::FcvtzsV(a) | I::FcvtzsH(a) | I::FcvtzsS(a) | I::FcvtzsSh(a) => {
+                self.f_int(Op::VFToS, Round::Zero, a)
+            }
+            I::FcvtzuV(a) | I::FcvtzuH(a) | I::FcvtzuS(a) | I::FcvtzuSh(a) => {
+                self.f_int(Op::VFToU, Round::Zero, a)
+            }
             I::FcvtasV(a) | I::FcvtasH(a) | I::FcvtasS(a) | I::FcvtasSh(a) => {
                 self.f_int(Op::VFToS, Round::NearestAway, a);
             }
             I::FcvtauV(a) | I::FcvtauH(a) | I::FcvtauS(a) | I::FcvtauSh(a) => {
                 self.f_int(Op::VFToU, Round::NearestAway, a);
             }
-            I::ScvtfV(a) | I::ScvtfH(a) | I::ScvtfS(a) | I::ScvtfSh(a) => self.f_int(Op::VSToF, Round::Dynamic, a),
-            I::UcvtfV(a) | I::UcvtfH(a) | I::UcvtfS(a) | I::UcvtfSh(a) => self.f_int(Op::VUToF, Round::Dynamic, a),
-            I::Fcmgt0V(a) | I::Fcmgt0H(a) | I::Fcmgt0S(a) | I::Fcmgt0Sh(a) => self.f_zero(Op::FCmpGt, false, a),
-            I::Fcmge0V(a) | I::Fcmge0H(a) | I::Fcmge0S(a) | I::Fcmge0Sh(a) => self.f_zero(Op::FCmpGe, false, a),
-            I::Fcmeq0V(a) | I::Fcmeq0H(a) | I::Fcmeq0S(a) | I::Fcmeq0Sh(a) => self.f_zero(Op::FCmpEq, false, a),
-            I::Fcmle0V(a) | I::Fcmle0H(a) | I::Fcmle0S(a) | I::Fcmle0Sh(a) => self.f_zero(Op::FCmpGe, true, a),
-            I::Fcmlt0V(a) | I::Fcmlt0H(a) | I::Fcmlt0S(a) | I::Fcmlt0Sh(a) => self.f_zero(Op::FCmpGt, true, a),
+            I::ScvtfV(a) | I::ScvtfH(a) | I::ScvtfS(a) | I::ScvtfSh(a) => {
+                self.f_int(Op::VSToF, Round::Dynamic, a)
+            }
+            I::UcvtfV(a) | I::UcvtfH(a) | I::UcvtfS(a) | I::UcvtfSh(a) => {
+                self.f_int(Op::VUToF, Round::Dynamic, a)
+            }
+            I::Fcmgt0V(a) | I::Fcmgt0H(a) | I::Fcmgt0S(a) | I::Fcmgt0Sh(a) => {
+                self.f_zero(Op::FCmpGt, false, a)
+            }
+            I::Fcmge0V(a) | I::Fcmge0H(a) | I::Fcmge0S(a) | I::Fcmge0Sh(a) => {
+                self.f_zero(Op::FCmpGe, false, a)
+            }
+            I::Fcmeq0V(a) | I::Fcmeq0H(a) | I::Fcmeq0S(a) | I::Fcmeq0Sh(a) => {
+                self.f_zero(Op::FCmpEq, false, a)
+            }
+            I::Fcmle0V(a) | I::Fcmle0H(a) | I::Fcmle0S(a) | I::Fcmle0Sh(a) => {
+                self.f_zero(Op::FCmpGe, true, a)
+            }
+            I::Fcmlt0V(a) | I::Fcmlt0H(a) | I::Fcmlt0S(a) | I::Fcmlt0Sh(a) => {
+                self.f_zero(Op::FCmpGt, true, a)
+            }
             I::FabsV(a) | I::FabsH(a) => self.f_sign(Op::FAbs, a),
             I::FnegV(a) | I::FnegH(a) => self.f_sign(Op::FNeg, a),
             I::FrecpeV(a) | I::FrecpeH(a) | I::FrecpeS(a) | I::FrecpeSh(a) => self.f_un(Op::FRecpe, a),

@@ -120,8 +120,7 @@ impl Fx<'_> {
                 let (size, to) = lane(a.imm5);
                 let from = a.imm4 >> size.bytes().ilog2();
                 let (d, n) = (self.v(a.rd), self.v(a.rn));
-                let r =
-                    self.vop(Op::VInsLane, Shape::full(size, true), &[d, n], u64::from(to | from << 8));
+                let r = self.vop(Op::VInsLane, Shape::full(size, true), &[d, n], u64::from(to | from << 8));
                 self.set_v(a.rd, r);
             }
             I::Vimm(a) => self.immediate(a.q, a.op, a.cmode, a.imm8, a.rd),
