@@ -6,12 +6,11 @@
 //! operations' shapes do.
 
 use crate::cpu;
-use crate::decode::Insn;
 use ir::{Attr, Builder, Fp, FpRules, NanRule, Op, Round, Shape, Size, Type, Val};
 
 /// The `FPCR` controls that translation depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct FpMode {
+pub(crate) struct FpMode {
     /// DN: results are the default NaN.
     pub dn: bool,
     /// FZ: flush single and double denormals.
@@ -135,20 +134,6 @@ pub(crate) fn element(size: Size, idx: u32, rm: u32) -> (u32, u32) {
 }
 
 impl Fx<'_> {
-    /// One instruction of the FP, SIMD and crypto groups; false for any other.
-    pub fn translate(&mut self, insn: &Insn) -> bool {
-        match insn {
-            Insn::Fp(i) => self.trans_fp(i),
-            Insn::SimdInt(i) => self.trans_simd_int(i),
-            Insn::SimdFp(i) => self.trans_simd_fp(i),
-            Insn::SimdMove(i) => self.trans_simd_move(i),
-            Insn::SimdShift(i) => self.trans_simd_shift(i),
-            Insn::Crypto(i) => self.trans_crypto(i),
-            Insn::DpImm(_) | Insn::DpReg(_) | Insn::BranchSys(_) | Insn::Ldst(_) => return false,
-        }
-        true
-    }
-
     /// Vector register.
     pub fn v(&mut self, n: u32) -> Val {
         self.b.get(cpu::v(n), Type::V128)

@@ -4,6 +4,7 @@
 
 pub mod cpu;
 pub mod decode;
+mod fpsimd;
 mod helpers;
 mod mops;
 mod pauth;
@@ -11,11 +12,17 @@ mod regs;
 mod rmw128;
 mod trans;
 mod trans_branch_sys;
+mod trans_crypto;
 mod trans_dp_imm;
 mod trans_dp_reg;
+mod trans_fp;
 mod trans_ldst;
 mod trans_ldst_atomic;
 mod trans_ldst_vec;
+mod trans_simd_fp;
+mod trans_simd_int;
+mod trans_simd_move;
+mod trans_simd_shift;
 
 use capstone::prelude::*;
 use cpu::Cpu;

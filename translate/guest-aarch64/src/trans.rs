@@ -3,6 +3,7 @@
 
 use crate::cpu::{self, Cpu};
 use crate::decode::{Insn, decode};
+use crate::fpsimd::{FpMode, Fx};
 use ir::{BlockRequest, Builder, Cc, Mem, Target, Term, TrapKind, Type, Val};
 
 /// What follows an instruction.
@@ -74,13 +75,18 @@ impl Tr<'_> {
             Insn::Ldst(i) => self.ldst(i),
             Insn::LdstAtomic(i) => self.atomic(i),
             Insn::LdstVec(i) => self.structure(i),
-            Insn::Fp(_)
-            | Insn::SimdInt(_)
-            | Insn::SimdFp(_)
-            | Insn::SimdMove(_)
-            | Insn::SimdShift(_)
-            | Insn::Crypto(_) => Flow::Undefined,
+            Insn::Fp(i) => self.fpsimd(|f| f.trans_fp(&i)),
+            Insn::SimdInt(i) => self.fpsimd(|f| f.trans_simd_int(&i)),
+            Insn::SimdFp(i) => self.fpsimd(|f| f.trans_simd_fp(&i)),
+            Insn::SimdMove(i) => self.fpsimd(|f| f.trans_simd_move(&i)),
+            Insn::SimdShift(i) => self.fpsimd(|f| f.trans_simd_shift(&i)),
+            Insn::Crypto(i) => self.fpsimd(|f| f.trans_crypto(&i)),
         }
+    }
+
+    fn fpsimd(&mut self, translate: impl FnOnce(&mut Fx<'_>)) -> Flow {
+        translate(&mut Fx { b: self.b, mode: FpMode::new(self.mode) });
+        Flow::Next
     }
 
     /// Address of the next instruction.

@@ -54,7 +54,7 @@ impl Fx<'_> {
         self.set_scalar(rd, to, rd, r);
     }
 
-    fn to_int(&mut self, op: Op, round: Round, [sf, ftype, fbits, rn, rd]: [u32; 5]) {
+    fn float_int(&mut self, op: Op, round: Round, [sf, ftype, fbits, rn, rd]: [u32; 5]) {
         let (ty, size) = int_type(sf);
         let n = self.v(rn);
         let fp = self.fp(Shape::scalar(ftype_size(ftype)), round);
@@ -62,7 +62,7 @@ impl Fx<'_> {
         self.set_x(rd, r);
     }
 
-    fn from_int(&mut self, op: Op, [sf, ftype, fbits, rn, rd]: [u32; 5]) {
+    fn int_float(&mut self, op: Op, [sf, ftype, fbits, rn, rd]: [u32; 5]) {
         let (ty, size) = int_type(sf);
         let s = Shape::scalar(ftype_size(ftype));
         let n = self.x(ty, rn);
@@ -174,22 +174,22 @@ impl Fx<'_> {
             I::Fmsub(a) => self.three(1, a.ftype, [a.rm, a.ra, a.rn, a.rd]),
             I::Fnmadd(a) => self.three(3, a.ftype, [a.rm, a.ra, a.rn, a.rd]),
             I::Fnmsub(a) => self.three(2, a.ftype, [a.rm, a.ra, a.rn, a.rd]),
-            I::FcvtnsG(a) => self.to_int(Op::FToS, Round::Nearest, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::FcvtnuG(a) => self.to_int(Op::FToU, Round::Nearest, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::FcvtasG(a) => self.to_int(Op::FToS, Round::NearestAway, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::FcvtauG(a) => self.to_int(Op::FToU, Round::NearestAway, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::FcvtpsG(a) => self.to_int(Op::FToS, Round::Up, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::FcvtpuG(a) => self.to_int(Op::FToU, Round::Up, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::FcvtmsG(a) => self.to_int(Op::FToS, Round::Down, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::FcvtmuG(a) => self.to_int(Op::FToU, Round::Down, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::FcvtzsG(a) => self.to_int(Op::FToS, Round::Zero, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::FcvtzuG(a) => self.to_int(Op::FToU, Round::Zero, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::FcvtzsX(a) => self.to_int(Op::FToS, Round::Zero, [a.sf, a.ftype, 64 - a.scale, a.rn, a.rd]),
-            I::FcvtzuX(a) => self.to_int(Op::FToU, Round::Zero, [a.sf, a.ftype, 64 - a.scale, a.rn, a.rd]),
-            I::ScvtfG(a) => self.from_int(Op::SToF, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::UcvtfG(a) => self.from_int(Op::UToF, [a.sf, a.ftype, 0, a.rn, a.rd]),
-            I::ScvtfX(a) => self.from_int(Op::SToF, [a.sf, a.ftype, 64 - a.scale, a.rn, a.rd]),
-            I::UcvtfX(a) => self.from_int(Op::UToF, [a.sf, a.ftype, 64 - a.scale, a.rn, a.rd]),
+            I::FcvtnsG(a) => self.float_int(Op::FToS, Round::Nearest, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::FcvtnuG(a) => self.float_int(Op::FToU, Round::Nearest, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::FcvtasG(a) => self.float_int(Op::FToS, Round::NearestAway, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::FcvtauG(a) => self.float_int(Op::FToU, Round::NearestAway, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::FcvtpsG(a) => self.float_int(Op::FToS, Round::Up, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::FcvtpuG(a) => self.float_int(Op::FToU, Round::Up, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::FcvtmsG(a) => self.float_int(Op::FToS, Round::Down, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::FcvtmuG(a) => self.float_int(Op::FToU, Round::Down, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::FcvtzsG(a) => self.float_int(Op::FToS, Round::Zero, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::FcvtzuG(a) => self.float_int(Op::FToU, Round::Zero, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::FcvtzsX(a) => self.float_int(Op::FToS, Round::Zero, [a.sf, a.ftype, 64 - a.scale, a.rn, a.rd]),
+            I::FcvtzuX(a) => self.float_int(Op::FToU, Round::Zero, [a.sf, a.ftype, 64 - a.scale, a.rn, a.rd]),
+            I::ScvtfG(a) => self.int_float(Op::SToF, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::UcvtfG(a) => self.int_float(Op::UToF, [a.sf, a.ftype, 0, a.rn, a.rd]),
+            I::ScvtfX(a) => self.int_float(Op::SToF, [a.sf, a.ftype, 64 - a.scale, a.rn, a.rd]),
+            I::UcvtfX(a) => self.int_float(Op::UToF, [a.sf, a.ftype, 64 - a.scale, a.rn, a.rd]),
             I::FmovToG(a) => {
                 let n = self.v(a.rn);
                 let s = Shape::scalar(ftype_size(a.ftype));

@@ -136,7 +136,7 @@ fn fp(r: &mut Random, e: u32, m: u32) -> u64 {
         14 => (r.below(u64::from(m) + 4) + 1).min(top - 1) << m | some_frac,
         15..=19 => near(r, 2 * u64::from(m) + 4) << m | some_frac,
         20 => near(r, 4) << m | some_frac,
-        _ => r.next() & (1u64 << (e + m)) - 1,
+        _ => r.next(),
     };
     sign | magnitude & ((1u64 << (e + m)) - 1)
 }
