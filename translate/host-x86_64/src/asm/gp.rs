@@ -520,6 +520,10 @@ impl Asm {
         self.u8(0xe8);
         self.fix(l, -4);
     }
+    /// A bare 32-bit displacement to a label, as the last field of an instruction.
+    pub fn rel32(&mut self, l: Label) {
+        self.fix(l, -4);
+    }
     /// `jmp rel32` with a raw displacement; returns the offset of the field.
     pub fn jmp_raw(&mut self, rel: i32) -> u32 {
         self.u8(0xe9);

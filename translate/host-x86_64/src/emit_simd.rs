@@ -1,0 +1,281 @@
+//! Vector and floating-point operations: finds registers for the forms of `emit_vec` and `emit_fp`, adds their cold paths,
+//! and emits what crosses between general and vector registers.
+
+use crate::alloc::{C, Kind, Loc, sz_of};
+use crate::asm::*;
+use crate::emit_vec::VecCx;
+use crate::regs::XSCRATCH;
+use ir::{Attr, Inst, Op, Shape, Size, Term, Type, Val};
+
+impl C<'_> {
+    fn vec_cx(&mut self, gp: Gp) -> VecCx<'_> {
+        let [t0, t1, x0, x1] = XSCRATCH;
+        VecCx { a: &mut self.a, pool: &mut self.pool, t: [t0, t1], x: [x0, x1], gp }
+    }
+
+    /// Emits a vector or floating-point operation; false if it has no inline form.
+    pub(crate) fn emit_simd(&mut self, i: &Inst) -> bool {
+        match i.op {
+            Op::VDup => return self.emit_vdup(i),
+            Op::VIns => return self.emit_vins(i),
+            Op::VGetU | Op::VGetS => return self.emit_vget(i),
+            Op::FCmp => return self.emit_fcmp(i),
+            Op::FToS | Op::FToU => return self.emit_f_to_int(i),
+            Op::SToF | Op::UToF => return self.emit_int_to_f(i),
+            _ => {}
+        }
+        if i.ty != Type::V128 || i.args().any(|v| self.ty(v) != Type::V128) || i.args().count() > 3 {
+            return false;
+        }
+        match i.attr {
+            Attr::Vec(_) | Attr::None => self.emit_vector(i),
+            Attr::Fp(_) | Attr::FpCvt(..) => self.emit_float(i),
+            _ => false,
+        }
+    }
+
+    fn sources(&mut self, i: &Inst) -> [Xmm; 3] {
+        let mut s = [XSCRATCH[0]; 3];
+        let mut n = 0;
+        for v in i.args() {
+            s[n] = self.x(v);
+            n += 1;
+        }
+        // Absent sources repeat the last, so that no scratch register looks like one.
+        for k in n..3 {
+            if n > 0 {
+                s[k] = s[n - 1];
+            }
+        }
+        s
+    }
+    fn bytes_of(i: &Inst) -> u8 {
+        match i.attr {
+            Attr::Vec(s) => s.bytes() as u8,
+            Attr::Fp(f) => f.shape.bytes() as u8,
+            _ => 16,
+        }
+    }
+
+    fn emit_vector(&mut self, i: &Inst) -> bool {
+        let flags = self.eflags;
+        let s = self.sources(i);
+        let d = self.xdst(&i.args[..i.args().count()]);
+        let gp = self.tmp();
+        let ok = self.vec_cx(gp).emit(i, d, s);
+        self.unlock(gp);
+        if !ok {
+            return false;
+        }
+        debug_assert_eq!(flags, self.eflags);
+        if !matches!(i.op, Op::VIns | Op::VInsLane) {
+            self.vz[self.idx] = Self::bytes_of(i);
+        }
+        self.def(Loc::X(d));
+        true
+    }
+
+    fn emit_float(&mut self, i: &Inst) -> bool {
+        self.take(RAX);
+        let s = self.sources(i);
+        let d = self.xdst(&i.args[..i.args().count()]);
+        let Some(g) = self.vec_cx(RAX).emit_fp(i, d, s) else {
+            self.unlock(RAX);
+            return false;
+        };
+        if let Some(cold) = g.cold {
+            self.cold_at(i, Loc::X(d), cold, g.done);
+        }
+        if matches!(i.attr, Attr::Fp(_)) {
+            self.vz[self.idx] = Self::bytes_of(i);
+        }
+        self.def(Loc::X(d));
+        true
+    }
+
+    fn emit_f_to_int(&mut self, i: &Inst) -> bool {
+        self.take(RAX);
+        let s = self.x(i.args[0]);
+        let d = self.dst_new();
+        let Some(g) = self.vec_cx(RAX).emit_fp_to_int(i, d, i.ty == Type::I64, s) else {
+            self.unlock(RAX);
+            return false;
+        };
+        if let Some(cold) = g.cold {
+            self.cold_at(i, Loc::R(d), cold, g.done);
+        }
+        if i.ty == Type::I32 {
+            self.def_z(d)
+        } else {
+            self.def(Loc::R(d))
+        }
+        true
+    }
+
+    fn emit_int_to_f(&mut self, i: &Inst) -> bool {
+        let a = i.args[0];
+        let s = self.gp(a);
+        let d = self.xdst(&[]);
+        let gp = self.tmp();
+        let wide = self.ty(a) == Type::I64;
+        let ok = self.vec_cx(gp).emit_int_to_fp(i, d, wide, s);
+        self.unlock(gp);
+        if ok {
+            if let Attr::FpCvt(f, _) = i.attr {
+                self.vz[self.idx] = f.shape.bytes() as u8;
+            }
+            self.def(Loc::X(d));
+        }
+        ok
+    }
+
+    /// The first condition tested on flags value `f`.
+    fn first_cc(&self, f: usize) -> Option<ir::Cc> {
+        let b = &self.r.blocks[self.block];
+        for j in f + 1..(b.last as usize).min(f + 12) {
+            let i = &self.r.insts[j];
+            if let Attr::Cc(cc) = i.attr
+                && i.args[0].index() == f
+            {
+                return Some(cc);
+            }
+        }
+        match b.term {
+            Term::Branch { flags, cc, .. } if flags.index() == f => Some(cc),
+            _ => None,
+        }
+    }
+
+    fn emit_fcmp(&mut self, i: &Inst) -> bool {
+        let Attr::Fp(fp) = i.attr else { return false };
+        if !fp.rules.plain() || !matches!(fp.shape.lane, Size::S | Size::D) {
+            return false;
+        }
+        use ir::Cc as G;
+        let swap = matches!(self.first_cc(self.idx), Some(G::Mi | G::Cc | G::Pl | G::Cs | G::Ls | G::Hi));
+        let [a, b, ..] = i.args;
+        let (a, b) = if swap { (b, a) } else { (a, b) };
+        let xa = self.x(a);
+        let xb = self.xm(b);
+        let op = match (fp.shape.lane == Size::D, i.imm & 1 != 0) {
+            (false, false) => V::Ucomiss,
+            (true, false) => V::Ucomisd,
+            (false, true) => V::Comiss,
+            (true, true) => V::Comisd,
+        };
+        self.a.v2(op, xa, xb);
+        self.eflags = None;
+        if self.uses[self.idx] > 0 {
+            self.loc[self.idx] = Loc::Eflags(if swap { Kind::FpSwap } else { Kind::Fp });
+            self.eflags = Some(self.idx as u32);
+        }
+        true
+    }
+
+    fn shape(i: &Inst) -> Shape {
+        match i.attr {
+            Attr::Vec(s) => s,
+            _ => Shape::new(Size::D, 2),
+        }
+    }
+
+    fn emit_vdup(&mut self, i: &Inst) -> bool {
+        let shape = Self::shape(i);
+        let a = i.args[0];
+        let d = self.xdst(&[]);
+        if self.konst(a) == Some(0) {
+            self.a.v3(V::Pxor, d, d, d);
+        } else {
+            let g = self.gp(a);
+            self.dup(shape.lane, d, g);
+        }
+        if shape.bytes() < 16 {
+            self.vec_cx(RAX).low_bytes(d, d, shape.bytes());
+        }
+        self.vz[self.idx] = shape.bytes() as u8;
+        self.def(Loc::X(d));
+        true
+    }
+    fn dup(&mut self, lane: Size, d: Xmm, g: Gp) {
+        if self.a.feat.evex() {
+            let op = match lane {
+                Size::B => V::VpbroadcastbGp,
+                Size::H => V::VpbroadcastwGp,
+                Size::S => V::VpbroadcastdGp,
+                Size::D | Size::Q => V::VpbroadcastqGp,
+            };
+            self.a.v_from_gp(op, d, g);
+            return;
+        }
+        if matches!(lane, Size::D | Size::Q) {
+            self.a.v_from_gp(V::Movq, d, g);
+            self.a.v3(V::Punpcklqdq, d, d, d);
+            return;
+        }
+        self.a.v_from_gp(V::Movd, d, g);
+        match lane {
+            Size::B => {
+                if self.a.feat.vex() {
+                    self.a.v2(V::Vpbroadcastb, d, d);
+                } else {
+                    let t = XSCRATCH[0];
+                    self.a.v3(V::Pxor, t, t, t);
+                    self.a.v3(V::Pshufb, d, d, t);
+                }
+            }
+            Size::H => {
+                self.a.v2i(V::Pshuflw, d, d, 0);
+                self.a.v2i(V::Pshufd, d, d, 0);
+            }
+            Size::S | Size::D | Size::Q => self.a.v2i(V::Pshufd, d, d, 0),
+        }
+    }
+
+    fn emit_vins(&mut self, i: &Inst) -> bool {
+        let [a, b, ..] = i.args;
+        let op = match Self::shape(i).lane {
+            Size::B => V::Pinsrb,
+            Size::H => V::Pinsrw,
+            Size::S => V::Pinsrd,
+            Size::D => V::Pinsrq,
+            Size::Q => return false,
+        };
+        let g = self.gp(b);
+        let xa = self.x(a);
+        let d = self.xdst(&[a]);
+        self.a.vgp3(op, d, xa, g, Some(i.imm as u8));
+        self.def(Loc::X(d));
+        true
+    }
+
+    fn emit_vget(&mut self, i: &Inst) -> bool {
+        let lane = Self::shape(i).lane;
+        let n = i.imm as u8;
+        let v: Val = i.args[0];
+        let x = self.x(v);
+        let d = self.dst_new();
+        match (lane, n) {
+            (Size::B, _) => self.a.v_to_gp(V::Pextrb, d, x, Some(n)),
+            (Size::H, _) => self.a.v_to_gp(V::Pextrw, d, x, Some(n)),
+            (Size::S, 0) => self.a.v_to_gp(V::MovdSt, d, x, None),
+            (Size::S, _) => self.a.v_to_gp(V::Pextrd, d, x, Some(n)),
+            (Size::D, 0) => self.a.v_to_gp(V::MovqGp, d, x, None),
+            (Size::D | Size::Q, _) => self.a.v_to_gp(V::Pextrq, d, x, Some(n)),
+        }
+        if i.op == Op::VGetS {
+            let sz = sz_of(i.ty);
+            match lane {
+                Size::B => self.a.reg_rm(RegRm::Movsx8, sz, d, d),
+                Size::H => self.a.reg_rm(RegRm::Movsx16, sz, d, d),
+                Size::S if sz == Sz::Q => self.a.reg_rm(RegRm::Movsxd, Sz::Q, d, d),
+                Size::S | Size::D | Size::Q => {}
+            }
+        }
+        if i.ty == Type::I32 {
+            self.def_z(d)
+        } else {
+            self.def(Loc::R(d))
+        }
+        true
+    }
+}

@@ -1,0 +1,500 @@
+//! Flags: conditions on the host's flags register, the memory form of a flags slot, and saving what an operation would
+//! destroy. Input: a flags value and where it is; output: a host condition.
+
+use crate::alloc::{C, Kind, Loc};
+use crate::asm::*;
+use ir::{Op, SlotId, Type, Val};
+
+/// A condition as one or two host conditions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cond {
+    One(Cc),
+    Both(Cc, Cc),
+    Either(Cc, Cc),
+}
+
+impl Cond {
+    pub(crate) fn invert(self) -> Cond {
+        match self {
+            Cond::One(a) => Cond::One(a.invert()),
+            Cond::Both(a, b) => Cond::Either(a.invert(), b.invert()),
+            Cond::Either(a, b) => Cond::Both(a.invert(), b.invert()),
+        }
+    }
+}
+
+fn host_cond(kind: Kind, cc: ir::Cc) -> Cond {
+    use Cond::{Both, Either, One};
+    use ir::Cc as G;
+    match (kind, cc) {
+        (Kind::Add | Kind::Sub, G::Eq) => One(Cc::E),
+        (Kind::Add | Kind::Sub, G::Ne) => One(Cc::Ne),
+        (Kind::Add | Kind::Sub, G::Mi) => One(Cc::S),
+        (Kind::Add | Kind::Sub, G::Pl) => One(Cc::Ns),
+        (Kind::Add | Kind::Sub, G::Vs) => One(Cc::O),
+        (Kind::Add | Kind::Sub, G::Vc) => One(Cc::No),
+        (Kind::Add | Kind::Sub, G::Ge) => One(Cc::Ge),
+        (Kind::Add | Kind::Sub, G::Lt) => One(Cc::L),
+        (Kind::Add | Kind::Sub, G::Gt) => One(Cc::G),
+        (Kind::Add | Kind::Sub, G::Le) => One(Cc::Le),
+        (Kind::Add, G::Cs) | (Kind::Sub, G::Cc) => One(Cc::B),
+        (Kind::Add, G::Cc) | (Kind::Sub, G::Cs) => One(Cc::Ae),
+        (Kind::Add, G::Hi) => Both(Cc::B, Cc::Ne),
+        (Kind::Add, G::Ls) => Either(Cc::Ae, Cc::E),
+        (Kind::Sub, G::Hi) => One(Cc::A),
+        (Kind::Sub, G::Ls) => One(Cc::Be),
+        (Kind::Fp | Kind::FpSwap, G::Eq) => Both(Cc::E, Cc::Np),
+        (Kind::Fp | Kind::FpSwap, G::Ne) => Either(Cc::Ne, Cc::P),
+        (Kind::Fp | Kind::FpSwap, G::Vs) => One(Cc::P),
+        (Kind::Fp | Kind::FpSwap, G::Vc) => One(Cc::Np),
+        (Kind::Fp, G::Mi | G::Cc) => Both(Cc::B, Cc::Np),
+        (Kind::Fp, G::Pl | G::Cs) => Either(Cc::Ae, Cc::P),
+        (Kind::Fp, G::Hi) => Either(Cc::A, Cc::P),
+        (Kind::Fp, G::Ls) => Both(Cc::Be, Cc::Np),
+        (Kind::Fp, G::Ge) => One(Cc::Ae),
+        (Kind::Fp, G::Lt) => One(Cc::B),
+        (Kind::Fp, G::Gt) => One(Cc::A),
+        (Kind::Fp, G::Le) => One(Cc::Be),
+        (Kind::FpSwap, G::Mi | G::Cc) => One(Cc::A),
+        (Kind::FpSwap, G::Pl | G::Cs) => One(Cc::Be),
+        (Kind::FpSwap, G::Ls) => One(Cc::Ae),
+        (Kind::FpSwap, G::Hi) => One(Cc::B),
+        (Kind::FpSwap, G::Gt) => Both(Cc::B, Cc::Np),
+        (Kind::FpSwap, G::Le) => Either(Cc::Ae, Cc::P),
+        (Kind::FpSwap, G::Ge) => Both(Cc::Be, Cc::Np),
+        (Kind::FpSwap, G::Lt) => Either(Cc::A, Cc::P),
+    }
+}
+
+/// pext/pdep mask between the memory form and packed nzcv.
+const MEM_MASK: u32 = 0xc101;
+
+impl C<'_> {
+    /// Operations whose code never changes the host's flags.
+    fn keeps_flags(&self, i: &ir::Inst) -> bool {
+        let own_in_host = |v: Val| matches!(self.loc[v.index()], Loc::Eflags(_));
+        match (i.op, i.attr) {
+            (Op::Select | Op::VSelect, _) => return own_in_host(i.args[0]),
+            (Op::SetCc, ir::Attr::Cc(cc)) => {
+                let l = self.loc[i.args[0].index()];
+                return matches!(l, Loc::Eflags(k) if matches!(host_cond(k, cc), Cond::One(_)));
+            }
+            (Op::Load | Op::Store | Op::VLoad | Op::VStore, ir::Attr::Mem(m)) => {
+                return !m.aligned && !m.big_endian && m.scale < 4 && m.order != ir::Order::Release;
+            }
+            (Op::Add, _) => {
+                let reg = |v: Val| matches!(self.loc[v.index()], Loc::R(_));
+                let [a, b, ..] = i.args;
+                let want = self.flags_val[self.idx];
+                return want == u32::MAX && reg(a) && (reg(b) || self.imm(b).is_some());
+            }
+            _ => {}
+        }
+        matches!(
+            i.op,
+            Op::Nop
+                | Op::Insn
+                | Op::Get
+                | Op::Set
+                | Op::Const
+                | Op::Addr
+                | Op::FlagsOf
+                | Op::Zext32
+                | Op::Trunc
+                | Op::Not
+                | Op::Zext8
+                | Op::Zext16
+                | Op::Sext8
+                | Op::Sext16
+                | Op::Sext32
+                | Op::VConst
+                | Op::VAnd
+                | Op::VOr
+                | Op::VXor
+                | Op::VAdd
+                | Op::VSub
+        )
+    }
+    /// Before an operation: if it destroys the host's flags and they are wanted later, saves them.
+    pub(crate) fn guard_flags(&mut self, i: &ir::Inst) {
+        let Some(f) = self.eflags else { return };
+        let own = i.args().any(|v| v.0 == f);
+        if self.keeps_flags(i) {
+            return;
+        }
+        let later = self.last[f as usize] as usize > self.idx;
+        if later {
+            self.save_flags();
+        } else if !own {
+            self.eflags = None;
+            self.loc[f as usize] = Loc::None;
+        }
+    }
+    /// Moves the flags value out of the host's flags register.
+    pub(crate) fn save_flags(&mut self) {
+        let Some(f) = self.eflags.take() else { return };
+        let Loc::Eflags(kind) = self.loc[f as usize] else { return };
+        if let Some((v, s)) = self.flags_slot
+            && v == f
+        {
+            self.loc[f as usize] = Loc::None;
+            self.def_at(f as usize, Loc::Slot(s));
+            return;
+        }
+        let locks = self.lock;
+        self.take(RAX);
+        self.flags_to_rax(kind);
+        self.loc[f as usize] = Loc::None;
+        self.def_at(f as usize, Loc::R(RAX));
+        self.lock = locks;
+    }
+    /// The memory form of the host's flags into eax, which is locked. Afterwards the host's flags are of the kind
+    /// returned.
+    fn flags_to_rax(&mut self, kind: Kind) -> Kind {
+        match kind {
+            Kind::Add | Kind::Sub => {
+                if kind == Kind::Sub {
+                    self.a.cmc();
+                }
+                self.a.setcc(Cc::O, RAX);
+                self.a.lahf();
+                Kind::Add
+            }
+            Kind::Fp | Kind::FpSwap => {
+                // less: N; equal: Z C; greater: C; unordered: C V.
+                let (above, below) =
+                    if kind == Kind::Fp { (0x0100u64, 0x8000u128) } else { (0x8000u64, 0x0100u128) };
+                let (b, e, p) = (self.cst(below), self.cst(0x4100), self.cst(0x0101));
+                self.a.mov_i(RAX, above);
+                self.a.cmov(Cc::B, Sz::D, RAX, b);
+                self.a.cmov(Cc::E, Sz::D, RAX, e);
+                self.a.cmov(Cc::P, Sz::D, RAX, p);
+                kind
+            }
+        }
+    }
+    /// `set` of a flags slot.
+    pub(crate) fn set_flags(&mut self, s: SlotId, f: Val) {
+        let m = self.map.mem(s);
+        match self.loc[f.index()] {
+            Loc::Eflags(kind) => {
+                self.unalias(s, None);
+                self.take(RAX);
+                let kind = self.flags_to_rax(kind);
+                self.a.store(Sz::D, m, RAX);
+                self.loc[f.index()] = Loc::Eflags(kind);
+                self.flags_slot = Some((f.0, s));
+            }
+            Loc::Slot(t) if t == s => {}
+            Loc::Const(c) => {
+                self.unalias(s, None);
+                self.a.store_i(Sz::D, m, ir::state::flags_to_mem(c as u8) as i32);
+            }
+            _ => {
+                self.unalias(s, None);
+                let g = self.gp(f);
+                self.a.store(Sz::D, m, g);
+            }
+        }
+    }
+    /// Declares that the host's flags now hold the flags of instruction `v` (a result), if anybody wants them.
+    pub(crate) fn made_flags(&mut self, v: usize, kind: Kind) {
+        let f = self.flags_val[v];
+        self.eflags = None;
+        if f != u32::MAX && self.uses[f as usize] > 0 {
+            self.loc[f as usize] = Loc::Eflags(kind);
+            self.eflags = Some(f);
+        }
+    }
+    /// Makes the host's flags decide `cc` on `f`. May use eax; nothing may be locked there.
+    pub(crate) fn cond(&mut self, f: Val, cc: ir::Cc) -> Cond {
+        let loc = self.loc[f.index()];
+        if let Loc::Eflags(kind) = loc {
+            return host_cond(kind, cc);
+        }
+        if let Loc::Const(c) = loc {
+            let zero = !cc.holds(c as u8);
+            // A comparison with a known outcome keeps the callers simple; folding has removed nearly all of these.
+            self.a.alu(Alu::Cmp, Sz::Q, RBP, RBP);
+            return Cond::One(if zero { Cc::Ne } else { Cc::E });
+        }
+        use ir::Cc as G;
+        let bit = match cc {
+            G::Eq | G::Ne => 14u8,
+            G::Cs | G::Cc => 8,
+            G::Mi | G::Pl => 15,
+            G::Vs | G::Vc => 0,
+            G::Hi | G::Ls | G::Ge | G::Lt | G::Gt | G::Le => 255,
+        };
+        self.eflags = None;
+        if bit != 255 {
+            let set = matches!(cc, G::Eq | G::Cs | G::Mi | G::Vs);
+            match self.rm(f) {
+                Rm::M(m) => self.a.test_i(Sz::B, m.plus((bit / 8) as i32), 1 << (bit % 8)),
+                Rm::R(g) => self.a.test_i(Sz::D, g, 1 << bit),
+            }
+            return Cond::One(if set { Cc::Ne } else { Cc::E });
+        }
+        let kind = self.flags_from(f);
+        host_cond(kind, cc)
+    }
+    /// Restores a saved flags value into the host's flags; destroys eax.
+    fn flags_from(&mut self, f: Val) -> Kind {
+        if self.loc[f.index()] == Loc::R(RAX) {
+            // The addition below changes only al; values that share the register have copies elsewhere or die.
+            if !self.dies(f) || self.users[0] > 1 {
+                let locks = self.lock;
+                self.unlock(RAX);
+                self.take(RAX);
+                self.lock = locks;
+            }
+        } else if !self.locked(RAX) {
+            self.take(RAX);
+        }
+        match self.rm(f) {
+            Rm::R(g) if g == RAX => {}
+            m => self.a.mov(Sz::D, RAX, m),
+        }
+        self.a.alu_i(Alu::Add, Sz::B, RAX, 0x7f);
+        self.a.sahf();
+        self.unlock(RAX);
+        Kind::Add
+    }
+    /// The host's carry flag becomes C (`inverted`: not C) of `f`. Only the carry counts.
+    pub(crate) fn carry(&mut self, f: Val, inverted: bool) {
+        let is_inverted = match self.loc[f.index()] {
+            Loc::Eflags(Kind::Sub) => true,
+            Loc::Eflags(Kind::Add) => false,
+            Loc::Eflags(kind) => {
+                // C is set unless less.
+                self.take(RAX);
+                self.flags_to_rax(kind);
+                self.a.bt_i(Mr::Bt, Sz::D, RAX, 8);
+                self.unlock(RAX);
+                false
+            }
+            Loc::Const(c) => {
+                if c & 2 != 0 {
+                    self.a.stc();
+                } else {
+                    self.a.clc();
+                }
+                false
+            }
+            _ => {
+                match self.rm(f) {
+                    Rm::M(m) => self.a.bt_i(Mr::Bt, Sz::D, m, 8),
+                    Rm::R(g) => self.a.bt_i(Mr::Bt, Sz::D, g, 8),
+                }
+                false
+            }
+        };
+        if is_inverted != inverted {
+            self.a.cmc();
+        }
+    }
+    /// Jumps to `l` if `c` holds.
+    pub(crate) fn jump_if(&mut self, c: Cond, l: Label) {
+        match c {
+            Cond::One(c) => self.a.jcc(c, l),
+            Cond::Either(x, y) => {
+                self.a.jcc(x, l);
+                self.a.jcc(y, l);
+            }
+            Cond::Both(x, y) => {
+                let skip = self.a.new_label();
+                self.a.jcc8(x.invert(), skip);
+                self.a.jcc(y, l);
+                self.a.bind(skip);
+            }
+        }
+    }
+    /// The memory form of `f` in a register that the operation may destroy.
+    fn flags_copy(&mut self, f: Val) -> Gp {
+        match self.loc[f.index()] {
+            Loc::Eflags(kind) => {
+                self.take(RAX);
+                self.flags_to_rax(kind);
+                self.eflags = None;
+                RAX
+            }
+            Loc::Const(c) => {
+                let t = self.tmp();
+                self.a.mov_i(t, ir::state::flags_to_mem(c as u8) as u64);
+                t
+            }
+            _ => {
+                let m = self.rm(f);
+                let t = self.tmp();
+                self.a.mov(Sz::D, t, m);
+                t
+            }
+        }
+    }
+    /// Packed flags in bits 3:0 of a new scratch register.
+    pub(crate) fn flags_low(&mut self, f: Val) -> Gp {
+        let t = self.flags_copy(f);
+        if self.a.feat.vex() {
+            let m = self.tmp();
+            self.a.mov_i(m, MEM_MASK as u64);
+            self.a.vex_rvm(VexRvm::Pext, Sz::D, t, t, m);
+        } else {
+            // N Z at 15:14 to 3:2, C at 8 to 1, V stays.
+            let m = self.tmp();
+            self.a.mov(Sz::D, m, t);
+            self.a.shift_i(Sh::Shr, Sz::D, m, 12);
+            self.a.alu_i(Alu::And, Sz::D, m, 12);
+            self.a.alu_i(Alu::And, Sz::D, t, 0x101);
+            self.a.alu(Alu::Or, Sz::D, m, t);
+            self.a.shift_i(Sh::Shr, Sz::D, t, 7);
+            self.a.alu(Alu::Or, Sz::D, t, m);
+            self.a.alu_i(Alu::And, Sz::D, t, 15);
+        }
+        t
+    }
+    /// `nzcv`
+    pub(crate) fn emit_nzcv(&mut self, f: Val) {
+        let t = self.flags_low(f);
+        self.a.shift_i(Sh::Shl, Sz::D, t, 28);
+        self.def_z(t);
+    }
+    /// The memory form, in place, from packed flags in bits 3:0 of `t`.
+    pub(crate) fn flags_mem_from_low(&mut self, t: Gp) {
+        if self.a.feat.vex() {
+            let m = self.tmp();
+            self.a.mov_i(m, MEM_MASK as u64);
+            self.a.vex_rvm(VexRvm::Pdep, Sz::D, t, t, m);
+        } else {
+            let m = self.tmp();
+            self.a.mov(Sz::D, m, t);
+            self.a.shift_i(Sh::Shl, Sz::D, m, 12);
+            self.a.alu_i(Alu::And, Sz::D, m, 0xc000);
+            self.a.alu_i(Alu::And, Sz::D, t, 3);
+            self.a.alu(Alu::Or, Sz::D, m, t);
+            self.a.shift_i(Sh::Shl, Sz::D, t, 7);
+            self.a.alu_i(Alu::And, Sz::D, t, 0x100);
+            self.a.alu_i(Alu::And, Sz::D, m, 0xc001);
+            self.a.alu(Alu::Or, Sz::D, t, m);
+        }
+    }
+    /// `mkflags`
+    pub(crate) fn emit_mkflags(&mut self, v: Val) {
+        if let Some(c) = self.konst(v) {
+            self.def(Loc::Const(c >> 28 & 15));
+            return;
+        }
+        let t = self.tmp();
+        self.mov_to(t, v);
+        self.a.shift_i(Sh::Shr, Sz::D, t, 28);
+        self.flags_mem_from_low(t);
+        self.def(Loc::R(t));
+    }
+    /// `condflags`
+    pub(crate) fn emit_condflags(&mut self, cc: ir::Cc, f: Val, then: Val, nzcv: u64) {
+        let other = ir::state::flags_to_mem((nzcv >> 28) as u8) as u64;
+        // `then` is usually the newest and in the host's flags: move it out first.
+        self.take(RAX);
+        let t = self.tmp();
+        let o = self.tmp();
+        if let Loc::Eflags(kind) = self.loc[then.index()] {
+            self.flags_to_rax(kind);
+            self.eflags = None;
+            self.a.mov(Sz::D, t, RAX);
+        } else if let Loc::Const(c) = self.loc[then.index()] {
+            self.a.mov_i(t, ir::state::flags_to_mem(c as u8) as u64);
+        } else {
+            let m = self.rm(then);
+            self.a.mov(Sz::D, t, m);
+        }
+        self.unlock(RAX);
+        self.a.mov_i(o, other);
+        let c = self.cond(f, cc);
+        match c.invert() {
+            Cond::One(c) => self.a.cmov(c, Sz::D, t, o),
+            Cond::Either(x, y) => {
+                self.a.cmov(x, Sz::D, t, o);
+                self.a.cmov(y, Sz::D, t, o);
+            }
+            Cond::Both(x, y) => {
+                let skip = self.a.new_label();
+                self.a.jcc8(x.invert(), skip);
+                self.a.cmov(y, Sz::D, t, o);
+                self.a.bind(skip);
+            }
+        }
+        self.eflags = None;
+        self.def(Loc::R(t));
+    }
+    /// `setcc`
+    pub(crate) fn emit_setcc(&mut self, cc: ir::Cc, f: Val) {
+        let c = self.cond(f, cc);
+        let (x, y, both) = match c {
+            Cond::One(x) => (x, None, false),
+            Cond::Both(x, y) => (x, Some(y), true),
+            Cond::Either(x, y) => (x, Some(y), false),
+        };
+        let t = self.tmp();
+        self.a.setcc(x, t);
+        if let Some(y) = y {
+            let u = self.tmp();
+            self.a.setcc(y, u);
+            self.a.alu(if both { Alu::And } else { Alu::Or }, Sz::B, t, u);
+            self.eflags = None;
+        }
+        let d = self.dst_new();
+        self.a.reg_rm(RegRm::Movzx8, Sz::D, d, t);
+        self.def_z(d);
+    }
+    /// `select`
+    pub(crate) fn emit_select(&mut self, cc: ir::Cc, f: Val, a: Val, b: Val, ty: Type) {
+        let sz = crate::alloc::sz_of(ty);
+        let mut c = self.cond(f, cc);
+        let (mut a, mut b) = (a, b);
+        // One conditional move per host condition: "both" is turned round into "either".
+        if matches!(c, Cond::Both(..)) {
+            c = c.invert();
+            std::mem::swap(&mut a, &mut b);
+        }
+        // d = b; if c: d = a.
+        let (ra, rb) = (self.rm(a), self.rm(b));
+        let d = self.dst(&[b]);
+        let (ra, rb, c) = match (c, ra) {
+            (Cond::One(x), Rm::R(r)) if r == d && rb != Rm::R(d) => (rb, Rm::R(r), Cond::One(x.invert())),
+            (_, Rm::R(r)) if r == d && rb != Rm::R(d) => {
+                let t = self.tmp();
+                self.a.mov(Sz::Q, t, r);
+                (Rm::R(t), rb, c)
+            }
+            _ => (ra, rb, c),
+        };
+        if rb != Rm::R(d) {
+            self.a.mov(sz, d, rb);
+        }
+        match c {
+            Cond::One(x) => self.a.cmov(x, sz, d, ra),
+            Cond::Either(x, y) | Cond::Both(x, y) => {
+                self.a.cmov(x, sz, d, ra);
+                self.a.cmov(y, sz, d, ra);
+            }
+        }
+        // A 32-bit conditional move clears the upper half even when not taken.
+        if sz == Sz::D {
+            self.def_z(d);
+        } else {
+            self.def(Loc::R(d));
+        }
+    }
+    /// `vselect`
+    pub(crate) fn emit_vselect(&mut self, cc: ir::Cc, f: Val, a: Val, b: Val) {
+        let c = self.cond(f, cc);
+        let (xa, xb) = (self.x(a), self.x(b));
+        let d = self.xdst_new();
+        let done = self.a.new_label();
+        self.a.vmov(d, xa);
+        self.jump_if(c, done);
+        self.a.vmov(d, xb);
+        self.a.bind(done);
+        self.vz[self.idx] = self.vz[a.index()].max(self.vz[b.index()]);
+        self.def(Loc::X(d));
+    }
+}

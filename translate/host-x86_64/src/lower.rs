@@ -1,0 +1,560 @@
+//! Lowering of a region: blocks in order, each operation to host code, then stubs, cold paths and constants.
+//! Input: a verified region; output: [`HostCode`]. What must hold: at the head of every block and at every exit all pinned
+//! slots are in their registers and nothing else is live.
+
+use crate::alloc::*;
+use crate::asm::*;
+use crate::flags::Cond;
+use crate::pool::Pool;
+use crate::regs::*;
+use ir::state::{Header, RuntimeEntry};
+use ir::{
+    Attr, BlockId, CompileCx, Effect, ExitSite, HostCode, Inst, Pad, Region, Reloc, SlotId, SlotSet, Target,
+    Term, Type, Val, exit,
+};
+use std::mem::offset_of;
+
+/// Compiles a region.
+pub(crate) fn compile(feat: Features, map: &PinMap, r: &Region, cx: &mut dyn CompileCx) -> HostCode {
+    let n = r.insts.len();
+    let mut a = Asm::new(feat);
+    a.buf.reserve(n * 8 + 256);
+    a.vtmp = Some(XSCRATCH[2]);
+    let heads: Vec<Label> = r.blocks.iter().map(|_| a.new_label()).collect();
+    let (mode_key, no_chain) = (cx.mode_key(), cx.no_chain());
+    let mut c = C {
+        a,
+        map,
+        r,
+        out: HostCode::default(),
+        cold: Vec::new(),
+        pool: Pool::default(),
+        pads: Vec::new(),
+        mode_key,
+        no_chain,
+        heads,
+        poll_head: back_edges(r),
+        loc: vec![Loc::None; n],
+        zx: vec![false; n],
+        vz: vec![16; n],
+        last: vec![0; n],
+        uses: vec![0; n],
+        flags_val: vec![u32::MAX; n],
+        lazy: vec![false; n],
+        slot_vz: vec![16; map.disp.len()],
+        live: Vec::new(),
+        users: [0; 16],
+        xusers: [0; 32],
+        lock: 0,
+        xlock: 0,
+        spill_used: 0,
+        vspill_used: 0,
+        idx: 0,
+        block: 0,
+        pc: 0,
+        eflags: None,
+        flags_slot: None,
+        sites: Vec::new(),
+        miss: None,
+        cx,
+    };
+    for b in 0..r.blocks.len() {
+        c.emit_block(b);
+    }
+    c.emit_cold();
+    c.finish()
+}
+
+/// Blocks that some block of the region not before them jumps to: they poll.
+fn back_edges(r: &Region) -> Vec<bool> {
+    let mut polls = vec![false; r.blocks.len()];
+    let mut see = |b: &ir::Block, t: Target| {
+        if let Target::Pc(pc) = t
+            && pc <= b.pc
+            && let Some(i) = r.block_at(pc)
+        {
+            polls[i.0 as usize] = true;
+        }
+    };
+    for b in &r.blocks {
+        match b.term {
+            Term::Jump(t) => see(b, t),
+            Term::Branch { then, els, .. } => {
+                see(b, then);
+                see(b, els);
+            }
+            Term::Call { .. }
+            | Term::CallIndirect { .. }
+            | Term::Indirect { .. }
+            | Term::Return { .. }
+            | Term::Syscall { .. }
+            | Term::Trap { .. }
+            | Term::Resume { .. } => {}
+        }
+    }
+    polls
+}
+
+impl C<'_> {
+    fn emit_block(&mut self, b: usize) {
+        let blk = &self.r.blocks[b];
+        let (first, last) = (blk.first as usize, blk.last as usize);
+        self.block = b;
+        self.pc = blk.pc;
+        self.live.clear();
+        self.users = [0; 16];
+        self.xusers = [0; 32];
+        self.spill_used = 0;
+        self.vspill_used = 0;
+        self.eflags = None;
+        self.flags_slot = None;
+        self.slot_vz.fill(16);
+        self.lock = 0;
+        self.xlock = 0;
+        let head = self.heads[b];
+        self.a.bind(head);
+        self.out.marks.push((self.a.pos(), blk.pc));
+        if blk.entry {
+            self.out.entries.push((blk.pc, self.a.pos()));
+        }
+        if self.poll_head[b] {
+            self.poll(blk.pc);
+        }
+        let term_use = match blk.term {
+            Term::Branch { flags: v, .. }
+            | Term::CallIndirect { addr: v, .. }
+            | Term::Indirect { addr: v }
+            | Term::Return { addr: v } => Some(v),
+            Term::Jump(_)
+            | Term::Call { .. }
+            | Term::Syscall { .. }
+            | Term::Trap { .. }
+            | Term::Resume { .. } => None,
+        };
+        self.analyse(first, last, term_use);
+        for i in first..last {
+            self.idx = i;
+            let inst = &self.r.insts[i];
+            if self.skippable(inst) && self.uses[i] == 0 {
+                continue;
+            }
+            if self.lazy[i] {
+                self.def(Loc::Lazy);
+                continue;
+            }
+            self.guard_flags(inst);
+            self.emit(inst);
+            self.end_op();
+        }
+        self.idx = last;
+        self.emit_term(&blk.term, blk.pc, b);
+        self.end_op();
+        debug_assert!(self.users.iter().all(|&u| u == 0), "scratch registers leak");
+    }
+
+    // --- exits ------------------------------------------------------------------------------------------
+
+    fn cold(&mut self, work: ColdWork) -> Label {
+        let label = self.a.new_label();
+        self.cold.push(Cold { label, pc: self.pc, work });
+        label
+    }
+    fn poll(&mut self, pc: u64) {
+        let l = self.cold(ColdWork::Poll { pc });
+        self.a.alu_i(Alu::Cmp, Sz::D, hdr(offset_of!(Header, poll)), 0);
+        self.a.jcc(Cc::Ne, l);
+    }
+    fn poll_key(&mut self) {
+        let l = self.cold(ColdWork::PollKey);
+        self.a.alu_i(Alu::Cmp, Sz::D, hdr(offset_of!(Header, poll)), 0);
+        self.a.jcc(Cc::Ne, l);
+    }
+    /// Pads so that a displacement field `skip` bytes ahead is 4-byte aligned.
+    fn align_field(&mut self, skip: u32) {
+        let pad = (self.a.pos() + skip).wrapping_neg() & 3;
+        self.a.nops(pad as usize);
+    }
+    /// Remembers the site whose field was just emitted; its stub is bound later.
+    fn site(&mut self, pc: u64) -> Label {
+        let at = self.a.pos();
+        let l = self.cold(ColdWork::Link { pc, site: at });
+        if !self.no_chain {
+            self.sites.push((at, l, pc));
+        }
+        l
+    }
+    fn site_jmp(&mut self, pc: u64) {
+        self.align_field(1);
+        self.a.u8(0xe9);
+        let l = self.site(pc);
+        self.a.rel32(l);
+    }
+    fn site_jcc(&mut self, cc: Cc, pc: u64) {
+        self.align_field(2);
+        self.a.u8(0x0f);
+        self.a.u8(0x80 | cc as u8);
+        let l = self.site(pc);
+        self.a.rel32(l);
+    }
+    /// The label of a target inside the region.
+    fn inside(&self, t: Target) -> Option<BlockId> {
+        match t {
+            Target::Pc(pc) => self.r.block_at(pc),
+            Target::Block(b) => Some(b),
+        }
+    }
+    /// Goes to `t`; nothing is emitted when it is the next block.
+    fn transfer(&mut self, t: Target, from: u64, b: usize) {
+        if let Some(i) = self.inside(t) {
+            if i.0 as usize != b + 1 {
+                let l = self.heads[i.0 as usize];
+                self.a.jmp(l);
+            }
+            return;
+        }
+        let Target::Pc(pc) = t else { unreachable!("blocks are inside") };
+        if pc <= from {
+            self.poll(pc);
+        }
+        self.site_jmp(pc);
+    }
+    fn branch(&mut self, c: Cond, t: Target, from: u64) {
+        if let Some(i) = self.inside(t) {
+            let l = self.heads[i.0 as usize];
+            self.jump_if(c, l);
+            return;
+        }
+        let Target::Pc(pc) = t else { unreachable!("blocks are inside") };
+        match c {
+            Cond::One(cc) if pc > from => self.site_jcc(cc, pc),
+            c => {
+                let skip = self.a.new_label();
+                self.jump_if(c.invert(), skip);
+                if pc <= from {
+                    self.poll(pc);
+                }
+                self.site_jmp(pc);
+                self.a.bind(skip);
+            }
+        }
+    }
+    fn leave(&mut self, pc: u64, code: u32, info: Option<u64>) {
+        self.mov_addr(RAX, pc);
+        self.a.store(Sz::Q, hdr(offset_of!(Header, pc)), RAX);
+        if let Some(i) = info {
+            self.a.mov_i(RAX, i);
+            self.a.store(Sz::Q, hdr(offset_of!(Header, exit_info)), RAX);
+        }
+        self.a.store_i(Sz::D, hdr(offset_of!(Header, exit_code)), code as i32);
+        self.a.jmp_rm(entry(RuntimeEntry::Exit));
+    }
+    /// rax = key of a computed address.
+    fn key_of(&mut self, addr: Val) {
+        self.take_or_own(RAX, addr);
+        self.mov_to(RAX, addr);
+        if self.mode_key != 0 {
+            self.a.alu(Alu::Or, Sz::Q, RAX, Rm::M(hdr(offset_of!(Header, mode_key))));
+        }
+    }
+    /// rcx + 8 = memory that holds where to go for the key in rax: the look-up entry's address, or the look-up itself.
+    fn probe(&mut self) {
+        let align = self.cx.guest().insn_align_log2();
+        self.a.mov(Sz::D, RCX, RAX);
+        if align < 4 {
+            self.a.shift_i(Sh::Shl, Sz::D, RCX, 4 - align as u8);
+        }
+        self.a.alu(Alu::And, Sz::D, RCX, Rm::M(hdr(offset_of!(Header, lookup_mask))));
+        self.a.alu(Alu::Add, Sz::Q, RCX, Rm::M(hdr(offset_of!(Header, lookup))));
+        self.a.lea(Sz::Q, RDX, entry(RuntimeEntry::LookUp).plus(-8));
+        self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::M(Mem::b(RCX, 0)));
+        self.a.cmov(Cc::Ne, Sz::Q, RCX, RDX);
+    }
+    /// The landing pad after a call, which a host `ret` reaches with the key in rax.
+    fn pad(&mut self, ret: u64, b: usize) {
+        let key = self.a.new_label();
+        self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::M(Mem::label(key)));
+        self.pads.push((ret, key));
+        let miss = *self.miss.get_or_insert_with(|| self.a.new_label());
+        self.a.jcc(Cc::Ne, miss);
+        self.transfer(Target::Pc(ret), 0, b);
+    }
+
+    fn emit_term(&mut self, term: &Term, pc: u64, b: usize) {
+        match *term {
+            Term::Jump(t) => self.transfer(t, pc, b),
+            Term::Branch { flags, cc, then, els } => {
+                let c = self.cond(flags, cc);
+                if self.inside(then).is_some_and(|i| i.0 as usize == b + 1) {
+                    self.branch(c.invert(), els, pc);
+                } else {
+                    self.branch(c, then, pc);
+                    self.transfer(els, pc, b);
+                }
+            }
+            Term::Call { target, ret } => {
+                if target <= pc {
+                    self.poll(target);
+                }
+                if self.no_chain {
+                    self.site_jmp(target);
+                    return;
+                }
+                self.align_field(1);
+                self.a.u8(0xe8);
+                let l = self.site(target);
+                self.a.rel32(l);
+                self.pad(ret, b);
+            }
+            Term::CallIndirect { addr, ret } => {
+                self.key_of(addr);
+                self.poll_key();
+                if self.no_chain {
+                    self.a.jmp_rm(entry(RuntimeEntry::LookUp));
+                    return;
+                }
+                self.probe();
+                // The look-up too is called, so that the return address is there for the callee that it jumps to.
+                self.a.call_rm(Mem::b(RCX, 8));
+                self.pad(ret, b);
+            }
+            Term::Indirect { addr } => {
+                self.key_of(addr);
+                self.poll_key();
+                if self.no_chain {
+                    self.a.jmp_rm(entry(RuntimeEntry::LookUp));
+                    return;
+                }
+                self.probe();
+                self.a.jmp_rm(Mem::b(RCX, 8));
+            }
+            Term::Return { addr } => {
+                self.key_of(addr);
+                self.poll_key();
+                if self.no_chain {
+                    self.a.jmp_rm(entry(RuntimeEntry::LookUp));
+                    return;
+                }
+                self.a.ret();
+            }
+            Term::Syscall { next } => self.leave(next, exit::SYSCALL, None),
+            Term::Trap { kind, pc, info } => self.leave(pc, exit::TRAP | (kind as u32) << 8, Some(info)),
+            Term::Resume { pc } => self.leave(pc, exit::RESUME, None),
+        }
+    }
+
+    // --- out of line ------------------------------------------------------------------------------------
+
+    /// Captures the operands of the current operation for a call out of line. eax must be free by then.
+    pub(crate) fn capture(&mut self, inst: &Inst, result: Loc) -> OutCall {
+        let helper = !matches!(inst.op.info().effect, Effect::Pure | Effect::Sticky);
+        let mut args = Vec::new();
+        for &v in &inst.args {
+            if !v.is_some() {
+                args.push((Loc::Const(0), Type::I64));
+                continue;
+            }
+            let ty = self.ty(v);
+            if ty == Type::Flags {
+                let l = match self.loc[v.index()] {
+                    Loc::Const(c) => Loc::Const(c),
+                    _ => Loc::R(self.flags_low(v)),
+                };
+                args.push((l, Type::I32));
+                continue;
+            }
+            if self.loc[v.index()] == Loc::Lazy {
+                self.gp(v);
+            }
+            match self.loc[v.index()] {
+                Loc::R(g) => self.lock(g),
+                Loc::X(x) => self.xlock(x),
+                _ => {}
+            }
+            args.push((self.loc[v.index()], ty));
+        }
+        while args.last() == Some(&(Loc::Const(0), Type::I64)) && args.len() > inst.args().count() {
+            args.pop();
+        }
+        OutCall { desc: self.cx.descriptor(inst), helper, args, result }
+    }
+    /// Emits a captured call. Only eax is changed, and the result's register.
+    pub(crate) fn out_call(&mut self, call: &OutCall, pc: u64) {
+        let arg = |k: usize| hdr(offset_of!(Header, call_args) + 16 * k);
+        for pass in 0..2 {
+            for (k, (l, ty)) in call.args.iter().enumerate() {
+                let in_reg = matches!(l, Loc::R(_) | Loc::X(_));
+                if in_reg != (pass == 0) {
+                    continue;
+                }
+                let m = arg(k);
+                match *l {
+                    Loc::X(x) => {
+                        self.a.vst(V::MovupsSt, m, x);
+                        continue;
+                    }
+                    Loc::R(g) => {
+                        self.a.store(sz_of(*ty), m, g);
+                        if *ty == Type::I32 {
+                            self.a.store_i(Sz::D, m.plus(4), 0);
+                        }
+                    }
+                    Loc::Const(c) => {
+                        self.a.mov_i(RAX, if *ty == Type::I32 { c as u32 as u64 } else { c });
+                        self.a.store(Sz::Q, m, RAX);
+                    }
+                    Loc::Addr(c) => {
+                        self.mov_addr(RAX, c);
+                        self.a.store(Sz::Q, m, RAX);
+                    }
+                    Loc::Slot(_) | Loc::Spill(_) | Loc::VSpill(_) => {
+                        let from = match *l {
+                            Loc::Slot(s) => self.map.mem(s),
+                            Loc::Spill(n) => hdr(offset_of!(Header, spill) + 8 * n as usize),
+                            Loc::VSpill(n) => hdr(offset_of!(Header, vspill) + 16 * n as usize),
+                            _ => unreachable!("memory"),
+                        };
+                        self.a.mov(if *ty == Type::I32 { Sz::D } else { Sz::Q }, RAX, from);
+                        self.a.store(Sz::Q, m, RAX);
+                        if *ty == Type::V128 {
+                            self.a.mov(Sz::Q, RAX, from.plus(8));
+                            self.a.store(Sz::Q, m.plus(8), RAX);
+                        }
+                    }
+                    Loc::None | Loc::Eflags(_) | Loc::Lazy => unreachable!("captured"),
+                }
+                if *ty != Type::V128 {
+                    self.a.store_i(Sz::Q, m.plus(8), 0);
+                }
+            }
+        }
+        if call.helper {
+            self.mov_addr(RAX, pc);
+            self.a.store(Sz::Q, hdr(offset_of!(Header, pc)), RAX);
+        }
+        self.a.u8(0xb8);
+        self.a.u32(call.desc);
+        self.out.relocs.push(Reloc::Descriptor(self.a.pos() - 4));
+        self.a.call_rm(entry(if call.helper { RuntimeEntry::Helper } else { RuntimeEntry::Eval }));
+        let res = hdr(offset_of!(Header, call_result));
+        match call.result {
+            Loc::R(g) => self.a.mov(Sz::Q, g, res),
+            Loc::X(x) => self.a.v2(V::Movups, x, res),
+            _ => {}
+        }
+    }
+    /// The current operation entirely out of line.
+    pub(crate) fn emit_out(&mut self, inst: &Inst) {
+        self.save_flags();
+        if let Attr::Helper(h) = inst.attr {
+            let writes = self.cx.guest().helpers()[h.0 as usize].writes.clone();
+            let all: Vec<SlotId> = match writes {
+                SlotSet::None => Vec::new(),
+                SlotSet::Some(l) => l,
+                SlotSet::All => (0..self.map.disp.len()).map(|k| SlotId(k as u16)).collect(),
+            };
+            for s in all {
+                self.unalias_call(s, inst);
+                self.slot_vz[s.0 as usize] = 16;
+            }
+        }
+        self.take(RAX);
+        let mut call = self.capture(inst, Loc::None);
+        match inst.ty {
+            Type::Void => self.out_call(&call, self.pc),
+            Type::I32 | Type::I64 => {
+                self.lock &= 1;
+                // The result may take the place of a dying argument: it is written after the call.
+                let d = self.dst_after_call();
+                call.result = Loc::R(d);
+                self.out_call(&call, self.pc);
+                if inst.ty == Type::I32 { self.def_z(d) } else { self.def(Loc::R(d)) }
+            }
+            Type::V128 => {
+                let d = self.xdst(&[]);
+                call.result = Loc::X(d);
+                self.out_call(&call, self.pc);
+                self.def(Loc::X(d));
+            }
+            Type::Flags => {
+                let t = RAX;
+                call.result = Loc::R(t);
+                self.out_call(&call, self.pc);
+                self.lock = 1;
+                self.flags_mem_from_low(t);
+                self.def(Loc::R(t));
+            }
+        }
+    }
+    /// Puts the evaluation of the current operation at a label that the code already jumps to.
+    pub(crate) fn cold_at(&mut self, inst: &Inst, result: Loc, label: Label, back: Label) {
+        let call = self.capture(inst, result);
+        self.cold.push(Cold { label, pc: self.pc, work: ColdWork::Eval { call, back } });
+    }
+    /// An evaluation in the cold part that produces the current operation's result in `result` and comes back to the
+    /// label returned second.
+    pub(crate) fn cold_eval(&mut self, inst: &Inst, result: Loc) -> (Label, Label) {
+        let call = self.capture(inst, result);
+        let back = self.a.new_label();
+        (self.cold(ColdWork::Eval { call, back }), back)
+    }
+
+    fn emit_cold(&mut self) {
+        let work = std::mem::take(&mut self.cold);
+        for c in work {
+            self.a.bind(c.label);
+            self.out.marks.push((self.a.pos(), c.pc));
+            match c.work {
+                ColdWork::Link { pc, site } => {
+                    self.mov_addr(RAX, pc | self.mode_key);
+                    if self.no_chain {
+                        self.a.jmp_rm(entry(RuntimeEntry::LookUp));
+                        continue;
+                    }
+                    let end = self.a.pos() + 7;
+                    self.a.lea(Sz::Q, RCX, Mem::rip(site as i32 - end as i32));
+                    self.a.jmp_rm(entry(RuntimeEntry::Link));
+                }
+                ColdWork::Poll { pc } => self.leave(pc, exit::POLL, None),
+                ColdWork::PollKey => {
+                    if self.mode_key != 0 {
+                        self.a.mov(Sz::Q, RCX, Rm::M(hdr(offset_of!(Header, mode_key))));
+                        self.a.mop(Mop::Not, Sz::Q, RCX);
+                        self.a.alu(Alu::And, Sz::Q, RAX, RCX);
+                    }
+                    self.a.store(Sz::Q, hdr(offset_of!(Header, pc)), RAX);
+                    self.a.store_i(Sz::D, hdr(offset_of!(Header, exit_code)), exit::POLL as i32);
+                    self.a.jmp_rm(entry(RuntimeEntry::Exit));
+                }
+                ColdWork::Eval { call, back } => {
+                    self.out_call(&call, c.pc);
+                    self.a.jmp(back);
+                }
+            }
+        }
+        if let Some(l) = self.miss {
+            self.a.bind(l);
+            self.a.jmp_rm(entry(RuntimeEntry::ReturnMiss));
+        }
+        for (ret, key) in std::mem::take(&mut self.pads) {
+            while self.a.pos() & 7 != 0 {
+                self.a.int3();
+            }
+            self.a.bind(key);
+            let at = self.a.pos();
+            self.out.pads.push(Pad { key_at: at, pc: ret });
+            self.out.relocs.push(Reloc::Guest64(at));
+            self.a.u64(ret | self.mode_key);
+        }
+        self.pool.finish(&mut self.a);
+    }
+
+    fn finish(mut self) -> HostCode {
+        self.a.finish();
+        for (at, l, pc) in self.sites {
+            let stub = self.a.offset(l).expect("stubs are bound");
+            self.out.exits.push(ExitSite { at, stub, pc });
+        }
+        self.out.bytes = self.a.buf;
+        self.out
+    }
+}
