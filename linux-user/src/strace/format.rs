@@ -263,7 +263,7 @@ impl Printer {
             if k > 0 {
                 self.out.push_str(", ");
             }
-            self.element(ty, addr + k as u64 * size);
+            self.element(ty, addr.wrapping_add(k as u64 * size));
         }
         if count > MAX_ITEMS {
             self.out.push_str(", ...");
@@ -276,7 +276,7 @@ impl Printer {
         let word = self.abi.info().word as u64;
         self.out.push('[');
         for k in 0..MAX_ITEMS as u64 {
-            match self.load(Ty::Ptr, addr + k * word) {
+            match self.load(Ty::Ptr, addr.wrapping_add(k * word)) {
                 None | Some(0) => break,
                 Some(s) => {
                     if k > 0 {
@@ -311,8 +311,8 @@ impl Printer {
             if k > 0 {
                 self.out.push_str(", ");
             }
-            let base = self.load(Ty::Ptr, addr + k * 2 * word);
-            let len = self.load(Ty::ULong, addr + (k * 2 + 1) * word);
+            let base = self.load(Ty::Ptr, addr.wrapping_add(k * 2 * word));
+            let len = self.load(Ty::ULong, addr.wrapping_add((k * 2 + 1) * word));
             let (Some(base), Some(len)) = (base, len) else {
                 self.out.push_str("...");
                 break;

@@ -160,3 +160,51 @@ pub fn traced(
     emit(&p.out);
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest_mem::GuestMem;
+    use syscall_tables::{ARCHES, CALLS};
+
+    #[test]
+    fn wild_arguments_are_printed_without_a_panic() {
+        crate::host_signal::install_sync_handlers();
+        let slots = crate::host_signal::HostSlots::default();
+        // SAFETY: detached below, before the slots go.
+        let old = unsafe { crate::host_signal::attach(&raw const slots) };
+        let mut seed = 0x2545_f491_4f6c_dd1du64;
+        let mut random = || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        };
+        let mut memory: Vec<u64> = (0..1024).map(|_| random()).collect();
+        let base = memory.as_ptr() as u64;
+        for round in 0..40 {
+            for word in memory.iter_mut() {
+                // Pointers into the buffer lead deeper.
+                *word = if random() % 3 == 0 { base + random() % 8192 } else { random() >> (random() % 64) };
+            }
+            for desc in &CALLS {
+                let abi = ARCHES[round % ARCHES.len()].arch;
+                let mut p = Printer { out: String::new(), mem: GuestMem::new(0, 1 << 47), abi, failed: false };
+                let a: [u64; 6] = std::array::from_fn(|_| match random() % 4 {
+                    0 => base + random() % 8192,
+                    1 => random() % 64,
+                    2 => u64::MAX - random() % 16,
+                    _ => random(),
+                });
+                let done = arguments(&mut p, desc, &a, 0, None);
+                p.failed = random() % 4 == 0;
+                let ret = random() >> (random() % 64);
+                arguments(&mut p, desc, &a, done, Some(ret));
+                special::result(&mut p, desc, &a, ret);
+                assert!(p.out.len() < 1 << 20);
+            }
+        }
+        // SAFETY: restores the former value.
+        unsafe { crate::host_signal::attach(old) };
+    }
+}
