@@ -189,7 +189,8 @@ mod tests {
             }
             for desc in &CALLS {
                 let abi = ARCHES[round % ARCHES.len()].arch;
-                let mut p = Printer { out: String::new(), mem: GuestMem::new(0, 1 << 47), abi, failed: false };
+                let mut p =
+                    Printer { out: String::new(), mem: GuestMem::new(0, 1 << 47), abi, failed: false };
                 let a: [u64; 6] = std::array::from_fn(|_| match random() % 4 {
                     0 => base + random() % 8192,
                     1 => random() % 64,
