@@ -13,7 +13,7 @@ use syscall_tables::{
     read_scalar, same_layout,
 };
 
-/// 0 unknown, 1 direct, 2 converted. A process has one guest ABI and one `-L`, so a plan holds for its life.
+/// 0 unknown, 1 direct, 2 converted. A process has one guest ABI, so a plan holds for its life.
 static PLANS: [AtomicU8; CALLS.len()] = [const { AtomicU8::new(0) }; CALLS.len()];
 
 /// No single converted buffer is larger: beyond it the call fails as for a bad address.
@@ -39,7 +39,8 @@ fn is_direct(cx: &SysCx<'_>, desc: &CallDesc) -> bool {
         && cx.abi.same_data_model(HOST)
         && desc.args.iter().all(|a| match a.ty {
             ArgTy::Flags(set) => set.same_as_host(cx.abi),
-            ArgTy::Rpath => cx.task.fs.sysroot.is_none(),
+            // May be under `-L`, or a view of /proc.
+            ArgTy::Rpath => false,
             ArgTy::Mem(m) => mem_is_direct(cx, &m),
             _ => true,
         })
