@@ -8,7 +8,7 @@ mod fpsimd;
 mod helpers;
 mod mops;
 mod pauth;
-mod regs;
+pub mod regs;
 mod rmw128;
 mod trans;
 mod trans_branch_sys;
