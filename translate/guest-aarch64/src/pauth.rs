@@ -108,6 +108,11 @@ impl Tr<'_> {
         if rd != 31 {
             let ptr = self.x(rd);
             let v = self.strip(ptr);
+            // Tags are ignored in the lower half of the address space only.
+            let ext = self.b.sbfx(ptr, 55, 1);
+            let by = self.b.const64(56);
+            let top = self.b.shl(ext, by);
+            let v = self.b.or(v, top);
             self.set(rd, v);
         }
     }
