@@ -375,7 +375,7 @@ fn eval_float(inst: &Inst, args: &[u128; 4], state: &mut FpState) -> u128 {
         Op::VUToF => float::lanes_from_int(fp, state, a, false, imm),
         Op::FJcvt => float::javascript(fp, state, a).into(),
         Op::BfDot => float::bf_dot(fp, a, b, c),
-        Op::BfMmla => float::bf_matrix(a, b, c),
+        Op::BfMmla => float::bf_matrix(fp, a, b, c),
         op => panic!("{op:?} is not a floating-point operation"),
     }
 }

@@ -47,7 +47,8 @@ pub fn env(rules: FpRules, round: Round, dynamic: u32) -> Env {
             sf::Tininess::After
         },
         flush_in: rules.flush_in,
-        quiet_flush_in: rules.flush_in && rules.alternate,
+        // Flushing inputs alone is the mode that raises nothing.
+        quiet_flush_in: rules.flush_in && (rules.alternate || !rules.flush_out),
         flush_out: rules.flush_out,
         flush_in16: rules.flush_half,
         flush_out16: rules.flush_half,
@@ -306,8 +307,9 @@ pub(super) fn javascript(fp: Fp, state: &mut FpState, a: u128) -> u64 {
 }
 
 /// The environment of the bfloat16 dot products: round to odd, flush everything, default NaNs, nothing raised.
-fn bf_env() -> Env {
+fn bf_env(negative_nan: bool) -> Env {
     Env {
+        negative_default_nan: negative_nan,
         round: sf::Round::Odd,
         nan: sf::NanRule::Default,
         flush_in: true,
@@ -317,26 +319,30 @@ fn bf_env() -> Env {
 }
 
 /// In those products an overflow gives infinity in spite of the rounding mode.
-fn bf_step(op: Binary, a: u64, b: u64) -> u64 {
-    let mut e = bf_env();
+fn bf_step(nan: bool, op: Binary, a: u64, b: u64) -> u64 {
+    let mut e = bf_env(nan);
     let r = op(&mut e, sf::F32, a, b);
     if e.flags & sf::OVERFLOW != 0 { sf::F32.infinity(r & sf::F32.sign_bit() != 0) } else { r }
 }
 
 /// acc + (a0 * b0 + a1 * b1), each argument two bfloat16 numbers in a word.
-fn bf_dot_add(acc: u64, a: u64, b: u64) -> u64 {
+fn bf_dot_add(nan: bool, acc: u64, a: u64, b: u64) -> u64 {
     let (lo, hi) = (|x: u64| (x & 0xffff) << 16, |x: u64| x & 0xffff_0000);
-    let p = bf_step(sf::add, bf_step(sf::mul, lo(a), lo(b)), bf_step(sf::mul, hi(a), hi(b)));
-    bf_step(sf::add, acc, p)
+    let (x, y) = (bf_step(nan, sf::mul, lo(a), lo(b)), bf_step(nan, sf::mul, hi(a), hi(b)));
+    bf_step(nan, sf::add, acc, bf_step(nan, sf::add, x, y))
 }
 
 pub(super) fn bf_dot(fp: Fp, acc: u128, a: u128, b: u128) -> u128 {
-    super::vec::build(fp.shape, |i| bf_dot_add(get(acc, 32, i), get(a, 32, i), get(b, 32, i)))
+    super::vec::build(fp.shape, |i| {
+        bf_dot_add(fp.rules.alternate, get(acc, 32, i), get(a, 32, i), get(b, 32, i))
+    })
 }
 
-pub(super) fn bf_matrix(acc: u128, a: u128, b: u128) -> u128 {
+pub(super) fn bf_matrix(fp: Fp, acc: u128, a: u128, b: u128) -> u128 {
     super::vec::build(Shape::new(Size::S, 4), |e| {
         let (i, j) = (e / 2, e % 2);
-        (0..2).fold(get(acc, 32, e), |sum, k| bf_dot_add(sum, get(a, 32, 2 * i + k), get(b, 32, 2 * j + k)))
+        (0..2).fold(get(acc, 32, e), |sum, k| {
+            bf_dot_add(fp.rules.alternate, sum, get(a, 32, 2 * i + k), get(b, 32, 2 * j + k))
+        })
     })
 }

@@ -135,8 +135,9 @@ pub fn div(env: &mut Env, f: Format, a: u64, b: u64) -> u64 {
     } else if ua.is_inf() {
         f.infinity(sign)
     } else if ub.is_zero() {
+        // Denormal numerators do not count as used here.
         env.raise(DIV_BY_ZERO);
-        f.infinity(sign)
+        return f.infinity(sign);
     } else if ua.is_zero() || ub.is_inf() {
         f.zero(sign)
     } else {
@@ -163,7 +164,7 @@ pub fn sqrt(env: &mut Env, f: Format, a: u64) -> u64 {
     let r = if u.is_zero() {
         f.zero(u.sign)
     } else if u.sign {
-        invalid(env, f)
+        return invalid(env, f);
     } else if u.is_inf() {
         f.infinity(false)
     } else {
@@ -230,10 +231,10 @@ fn fused_unpacked(
         if step_rule {
             f.small(false, if halvings == 0 { 1 } else { 0 }, halvings != 0)
         } else {
-            invalid(env, f)
+            return invalid(env, f);
         }
     } else if ua.is_inf() && inf_product && ua.sign != sp {
-        invalid(env, f)
+        return invalid(env, f);
     } else if ua.is_inf() {
         f.infinity(ua.sign)
     } else if inf_product {

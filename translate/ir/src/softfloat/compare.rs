@@ -1,6 +1,6 @@
 //! Comparison, minimum and maximum.
 
-use super::core::{Class, Unpacked, nans2, unpack, used_denormals};
+use super::core::{Class, Unpacked, nans2, round_pack, unpack, used_denormals};
 use super::{Env, Format, INVALID};
 
 /// How two numbers stand to each other.
@@ -113,7 +113,9 @@ fn propagating(env: &mut Env, f: Format, a: u64, b: u64, max: bool, second_wins:
         return f.zero(if max { ua.sign && ub.sign } else { ua.sign || ub.sign });
     }
     let first = order(&ua, &ub) == if max { Relation::Greater } else { Relation::Less };
-    if first { flushed(f, a, &ua) } else { flushed(f, b, &ub) }
+    let (bits, u) = if first { (a, &ua) } else { (b, &ub) };
+    // A denormal result is flushed like any other, except where the second operand wins.
+    if u.denormal && !second_wins { round_pack(env, f, u.sign, u.exp, u.sig) } else { flushed(f, bits, u) }
 }
 
 fn number(env: &mut Env, f: Format, a: u64, b: u64, max: bool) -> u64 {

@@ -4,10 +4,20 @@ use super::core::{
     Class, TOP, Unpacked, increments, process_nan, round_pack, round_pack_as, shift_right_jam, unpack,
     unpack_raw, used_denormals,
 };
-use super::{Env, Format, INEXACT, INVALID, IntInvalid, NanRule, Round};
+use super::estimate::estimating;
+use super::{BF16, Env, Format, INEXACT, INVALID, IntInvalid, NanRule, Round};
 
 /// Converts between formats with the environment's rounding.
 pub fn convert(env: &mut Env, from: Format, to: Format, a: u64) -> u64 {
+    // Under the alternate behaviour bfloat16 results are made like estimates.
+    if to == BF16 {
+        estimating(env, |env| convert_as(env, from, to, a))
+    } else {
+        convert_as(env, from, to, a)
+    }
+}
+
+fn convert_as(env: &mut Env, from: Format, to: Format, a: u64) -> u64 {
     // Conversions do not flush 16-bit numbers, neither as operand nor as result.
     let (in16, out16) = (env.flush_in16, env.flush_out16);
     (env.flush_in16, env.flush_out16) = (false, false);
@@ -174,7 +184,6 @@ pub fn round_to_int(env: &mut Env, f: Format, a: u64, round: Round, exact: bool)
         Class::Infinity => f.infinity(u.sign),
         Class::Zero => f.zero(u.sign),
         Class::Finite => {
-            used_denormals(env, f, u.denormal);
             if u.exp >= f.frac_bits as i32 {
                 return a & f.mask();
             }
@@ -199,7 +208,6 @@ pub fn round_to_int_sized(env: &mut Env, f: Format, a: u64, bits: u32, round: Ro
         }
         Class::Zero => f.zero(u.sign),
         Class::Finite => {
-            used_denormals(env, f, u.denormal);
             let (mag, inexact) = to_magnitude(&u, 0, round);
             let limit = (1u128 << (bits - 1)) - u128::from(!u.sign);
             if mag > limit {
@@ -224,7 +232,8 @@ pub fn javascript_to_i32(env: &mut Env, a: u64) -> (u32, bool) {
             env.raise(INVALID);
             (0, false)
         }
-        Class::Zero => (0, !u.sign),
+        // A flushed denormal is not exact either.
+        Class::Zero => (0, a == 0),
         Class::Finite => {
             // Above 2^84 all bits that count are zero.
             let (low, inexact, big) = if u.exp > 84 {

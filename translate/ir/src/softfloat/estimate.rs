@@ -6,7 +6,7 @@ use super::core::{invalid, overflowed, process_nan, unpack};
 use super::{DIV_BY_ZERO, Env, Format, INEXACT, OVERFLOW, Round, UNDERFLOW};
 
 /// Runs `op` in the environment that the alternate behaviour prescribes for estimates: flushing, nearest, no flags.
-fn estimating(env: &mut Env, op: impl FnOnce(&mut Env) -> u64) -> u64 {
+pub(super) fn estimating(env: &mut Env, op: impl FnOnce(&mut Env) -> u64) -> u64 {
     if !env.alternate {
         return op(env);
     }
