@@ -3,10 +3,13 @@
 //! Input: the guest's CPU state; output: system call registers, initial state, the facts behind auxv, uname, cpuinfo,
 //! core dumps and the debugger. A new guest is a folder here.
 
+pub mod aarch64;
+pub mod vdso;
+
 use crate::cpu::CpuState;
 use crate::errno::Errno;
 use crate::signal::SignalArch;
-use std::ops::Range;
+use engine::Engine;
 
 /// The guest's vDSO: an ELF image that is mapped read-only and executable.
 #[derive(Clone, Debug)]
@@ -117,28 +120,23 @@ pub trait Arch: SignalArch + Send + Sync {
         addr
     }
 
-    /// Registers as `-d cpu` prints them.
-    fn dump(&self, cpu: &CpuState) -> String;
+    /// Registers as `-d cpu` prints them; `vectors` adds the floating-point ones.
+    fn dump(&self, engine: &Engine, cpu: &CpuState, vectors: bool) -> String;
 
     /// `user_regs_struct` as ptrace and core dumps show it.
-    fn general_regset(&self, cpu: &CpuState) -> Vec<u8>;
+    fn general_regset(&self, engine: &Engine, cpu: &CpuState) -> Vec<u8>;
 
-    /// Target description for the debugger: (file name, XML); the first is `target.xml`.
-    fn gdb_description(&self) -> &'static [(&'static str, &'static str)];
+    /// Target description for the debugger: `target.xml`.
+    fn gdb_description(&self) -> &str;
 
     /// Registers in the order of the target description.
     fn gdb_registers(&self) -> &'static [GdbRegister];
 
     /// Reads one of these, little-endian.
-    fn gdb_read(&self, cpu: &CpuState, index: usize) -> Vec<u8>;
+    fn gdb_read(&self, engine: &Engine, cpu: &CpuState, index: usize) -> Vec<u8>;
 
     /// Writes one of these.
-    fn gdb_write(&self, cpu: &mut CpuState, index: usize, value: &[u8]);
-
-    /// Addresses that the vDSO's or another fast call's trap stands at, relative to its start, and nothing else may use.
-    fn vdso_traps(&self) -> Range<u64> {
-        0..0
-    }
+    fn gdb_write(&self, engine: &Engine, cpu: &mut CpuState, index: usize, value: &[u8]);
 }
 
 /// A CPU model that `-cpu` selects: name and one line about it.
