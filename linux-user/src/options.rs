@@ -448,7 +448,7 @@ const ROWS: &[Row] = &[
         name: "host",
         arg: "level",
         env: "OMNIRUN_HOST",
-        help: "use at most this host instruction set (sse2, sse4, avx2, avx512)",
+        help: "use at most this host instruction set (sse, avx2, avx512)",
         apply: |o, _, v| text(v, "-host").map(|v| o.host_features = Some(v)),
     },
     Row {

@@ -21,6 +21,9 @@ pub fn sys_openat(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 fn open_at(cx: &mut SysCx<'_>, dirfd: u64, path: u64, flags: u64, mode: u64) -> SysResult {
     let flags = flags::OPEN.to_host(flags & 0xffff_ffff, cx.abi);
     let path = cx.path(path)?;
+    if let Some(result) = crate::proc_view::open(cx.task, dirfd, &path, flags) {
+        return result;
+    }
     let path = cx.host_path(&path, flags & O_NOFOLLOW == 0);
     safe_syscall(libc::SYS_openat, [dirfd, path.as_ptr() as u64, flags, mode, 0, 0])
 }
@@ -117,6 +120,11 @@ fn read_link_at(cx: &mut SysCx<'_>, dirfd: u64, path: u64, buf: u64, size: u64) 
         return Err(Errno::EINVAL);
     }
     let path = cx.path(path)?;
+    if let Some(target) = crate::proc_view::read_link(cx.task, &path) {
+        let len = target.len().min(size as usize);
+        cx.mem.copy_out(buf, &target[..len])?;
+        return Ok(len as u64);
+    }
     let path = cx.host_path(&path, false);
     let buf = cx.mem.host(buf, 0)?;
     raw_syscall(libc::SYS_readlinkat, [dirfd, path.as_ptr() as u64, buf, size, 0, 0])

@@ -50,7 +50,8 @@ impl SysCx<'_> {
 
     /// The host path of an existing file that a guest path names (see `paths`).
     pub fn host_path<'p>(&self, path: &'p CStr, follow: bool) -> Cow<'p, CStr> {
-        crate::paths::host_path(self.task.fs.sysroot.as_deref(), path, follow)
+        crate::proc_view::redirect(self.task, path, follow)
+            .unwrap_or_else(|| crate::paths::host_path(self.task.fs.sysroot.as_deref(), path, follow))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::mm::Mm;
 use crate::signal::{BadFrame, FaultAt, FaultState, Frame, Restored, SignalArch};
 use engine::Engine;
 use guest_aarch64::cpu::{Cpu, Feature, MODELS};
-use guest_aarch64::regs;
+use guest_aarch64::cpu as regs;
 use ir::{SlotId, SlotTable};
 
 /// PROT_BTI.

@@ -8,7 +8,7 @@ use crate::cpu::CpuState;
 use crate::guest_mem::GuestMem;
 use crate::signal::{AltStack, BadFrame, FaultAt, Frame, Restored, code, sa};
 use engine::Engine;
-use guest_aarch64::regs;
+use guest_aarch64::cpu as regs;
 use ir::SlotId;
 use ir::state::{flags_from_mem, flags_to_mem};
 

@@ -1,0 +1,340 @@
+//! `/proc` as the guest must see it: the program, not the emulator.
+//!
+//! Input: paths and the guest's memory map; output: other paths ([`redirect`]) or whole file contents ([`open`]).
+//! What the host kernel can be told itself (command line, environment, auxiliary vector, stack) it is told at the start
+//! ([`tell_kernel`]), so that other processes see it too.
+
+use crate::arch::Arch;
+use crate::errno::{Errno, SysResult};
+use crate::mm::{Kind, Mapping, Mm, prot};
+use crate::sys::raw_syscall;
+use crate::task::Task;
+use std::borrow::Cow;
+use std::ffi::{CStr, CString};
+use std::fmt::Write;
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+
+/// A file that looks different to the guest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum View {
+    Exe,
+    Maps,
+    Smaps,
+    Auxv,
+    CpuInfo,
+}
+
+/// Which view a path under `/proc` means for this process.
+fn view(path: &[u8], pid: i32, is_own_tid: impl Fn(i32) -> bool) -> Option<View> {
+    let rest = path.strip_prefix(b"/proc/")?;
+    if rest == b"cpuinfo" {
+        return Some(View::CpuInfo);
+    }
+    let mut parts = rest.split(|&byte| byte == b'/').filter(|part| !part.is_empty());
+    let number = |part: &[u8]| std::str::from_utf8(part).ok()?.parse::<i32>().ok();
+    let own = |part: &[u8]| {
+        part == b"self" || part == b"thread-self" || number(part).is_some_and(|n| n == pid || is_own_tid(n))
+    };
+    if !own(parts.next()?) {
+        return None;
+    }
+    let mut name = parts.next()?;
+    if name == b"task" {
+        if !number(parts.next()?).is_some_and(|n| n == pid || is_own_tid(n)) {
+            return None;
+        }
+        name = parts.next()?;
+    }
+    if parts.next().is_some() {
+        return None;
+    }
+    match name {
+        b"exe" => Some(View::Exe),
+        b"maps" => Some(View::Maps),
+        b"smaps" => Some(View::Smaps),
+        b"auxv" => Some(View::Auxv),
+        _ => None,
+    }
+}
+
+fn view_for(task: &Task, path: &CStr) -> Option<View> {
+    let bytes = path.to_bytes();
+    if !bytes.starts_with(b"/proc/") {
+        return None;
+    }
+    view(bytes, task.process.pid(), |tid| {
+        crate::task::lock(&task.process.threads).iter().any(|entry| entry.tid == tid)
+    })
+}
+
+/// Another path for a path that is followed: the program behind `/proc/self/exe`.
+pub fn redirect<'p>(task: &Task, path: &'p CStr, follow: bool) -> Option<Cow<'p, CStr>> {
+    if !follow || view_for(task, path)? != View::Exe {
+        return None;
+    }
+    CString::new(task.process.exec.exe.as_os_str().as_bytes()).ok().map(Cow::Owned)
+}
+
+/// The target of a link that looks different to the guest.
+pub fn read_link(task: &Task, path: &CStr) -> Option<Vec<u8>> {
+    (view_for(task, path)? == View::Exe).then(|| task.process.exec.exe.as_os_str().as_bytes().to_vec())
+}
+
+/// Opens a file whose contents look different to the guest; none: it is the host's.
+pub fn open(task: &Task, dirfd: u64, path: &CStr, flags: u64) -> Option<SysResult> {
+    let absolute;
+    let path = if path.to_bytes().first() == Some(&b'/') {
+        path
+    } else {
+        absolute = absolute_proc_path(dirfd, path)?;
+        &absolute
+    };
+    let content = match view_for(task, path)? {
+        View::Exe => return None,
+        View::Maps => maps(&task.mm),
+        View::Smaps => smaps(&task.mm),
+        View::Auxv => task.mm.lock().image.auxv.clone(),
+        View::CpuInfo => cpuinfo(task.arch).into_bytes(),
+    };
+    if flags & libc::O_ACCMODE as u64 != libc::O_RDONLY as u64 {
+        return Some(Err(Errno::EACCES));
+    }
+    Some(content_fd(&content, flags))
+}
+
+/// A path relative to a directory under `/proc`, which some programs keep open.
+fn absolute_proc_path(dirfd: u64, path: &CStr) -> Option<CString> {
+    let name = path.to_bytes();
+    let last = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
+    if dirfd as i32 == libc::AT_FDCWD || !matches!(last, b"maps" | b"smaps" | b"auxv" | b"cpuinfo") {
+        return None;
+    }
+    let dir = std::fs::read_link(format!("/proc/self/fd/{}", dirfd as i32)).ok()?;
+    CString::new(dir.join(std::ffi::OsStr::from_bytes(name)).as_os_str().as_bytes()).ok()
+}
+
+fn content_fd(content: &[u8], flags: u64) -> SysResult {
+    let cloexec = if flags & libc::O_CLOEXEC as u64 != 0 { libc::MFD_CLOEXEC } else { 0 };
+    let fd = raw_syscall(libc::SYS_memfd_create, [c"proc".as_ptr() as u64, u64::from(cloexec), 0, 0, 0, 0])?;
+    let mut done = 0;
+    while done < content.len() {
+        let left = &content[done..];
+        match raw_syscall(libc::SYS_write, [fd, left.as_ptr() as u64, left.len() as u64, 0, 0, 0]) {
+            Ok(count) => done += count as usize,
+            Err(errno) => {
+                let _ = raw_syscall(libc::SYS_close, [fd, 0, 0, 0, 0, 0]);
+                return Err(errno);
+            }
+        }
+    }
+    raw_syscall(libc::SYS_lseek, [fd, 0, libc::SEEK_SET as u64, 0, 0, 0])?;
+    Ok(fd)
+}
+
+/// One line of the host's `maps`.
+struct HostVma<'a> {
+    range: Range<u64>,
+    private: char,
+    offset: u64,
+    device: &'a str,
+    inode: &'a str,
+    name: &'a str,
+}
+
+fn host_vma(line: &str) -> Option<HostVma<'_>> {
+    let mut rest = line;
+    let mut field = || {
+        let end = rest.find(' ').unwrap_or(rest.len());
+        let (word, tail) = rest.split_at(end);
+        rest = tail.trim_start_matches(' ');
+        word
+    };
+    let (start, end) = field().split_once('-')?;
+    let range = u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?;
+    let private = field().chars().nth(3)?;
+    let offset = u64::from_str_radix(field(), 16).ok()?;
+    let (device, inode) = (field(), field());
+    Some(HostVma { range, private, offset, device, inode, name: rest })
+}
+
+fn vma_line(vma: &HostVma<'_>, range: &Range<u64>, mapping: &Mapping) -> String {
+    let right = |bit, name| if mapping.prot & bit != 0 { name } else { '-' };
+    let name = match mapping.kind {
+        Kind::Heap => "[heap]",
+        Kind::Stack => "[stack]",
+        Kind::Vdso => "[vdso]",
+        Kind::Plain => vma.name,
+    };
+    let mut line = format!(
+        "{:08x}-{:08x} {}{}{}{} {:08x} {} {} ",
+        range.start,
+        range.end,
+        right(prot::READ, 'r'),
+        right(prot::WRITE, 'w'),
+        right(prot::EXEC, 'x'),
+        vma.private,
+        if vma.inode == "0" { 0 } else { vma.offset + (range.start - vma.range.start) },
+        vma.device,
+        vma.inode
+    );
+    if !name.is_empty() {
+        let _ = write!(line, "{:1$}{name}", "", 73usize.saturating_sub(line.len()));
+    }
+    line.push('\n');
+    line
+}
+
+/// `/proc/self/maps`: the host's mappings, cut to what is the guest's, with the guest's rights.
+pub fn maps(mm: &Mm) -> Vec<u8> {
+    let layout = mm.lock();
+    // Read under the lock, so that both agree.
+    let host = std::fs::read("/proc/self/maps").unwrap_or_default();
+    let mut out = String::new();
+    for line in String::from_utf8_lossy(&host).lines() {
+        let Some(vma) = host_vma(line) else { continue };
+        for (range, mapping) in layout.map.overlapping(vma.range.clone()) {
+            out += &vma_line(&vma, &range, mapping);
+        }
+    }
+    out.into_bytes()
+}
+
+/// `/proc/self/smaps`: as [`maps`]; the figures are those of the whole host mapping.
+pub fn smaps(mm: &Mm) -> Vec<u8> {
+    let layout = mm.lock();
+    let host = std::fs::read("/proc/self/smaps").unwrap_or_default();
+    let mut out = String::new();
+    let mut parts: Vec<String> = Vec::new();
+    let mut figures = String::new();
+    let mut flush = |parts: &mut Vec<String>, figures: &mut String| {
+        for part in parts.drain(..) {
+            out += &part;
+            out += figures;
+        }
+        figures.clear();
+    };
+    for line in String::from_utf8_lossy(&host).lines() {
+        match host_vma(line) {
+            Some(vma) => {
+                flush(&mut parts, &mut figures);
+                parts.extend(
+                    layout
+                        .map
+                        .overlapping(vma.range.clone())
+                        .map(|(range, mapping)| vma_line(&vma, &range, mapping)),
+                );
+            }
+            None => {
+                figures += line;
+                figures.push('\n');
+            }
+        }
+    }
+    flush(&mut parts, &mut figures);
+    out.into_bytes()
+}
+
+fn cpuinfo(arch: &dyn Arch) -> String {
+    // SAFETY: no pointers are involved.
+    let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    arch.cpuinfo(count.max(1) as usize)
+}
+
+/// `struct prctl_mm_map` of the kernel's UAPI `linux/prctl.h`.
+#[repr(C)]
+struct PrctlMmMap {
+    start_code: u64,
+    end_code: u64,
+    start_data: u64,
+    end_data: u64,
+    start_brk: u64,
+    brk: u64,
+    start_stack: u64,
+    arg_start: u64,
+    arg_end: u64,
+    env_start: u64,
+    env_end: u64,
+    auxv: u64,
+    auxv_size: u32,
+    exe_fd: u32,
+}
+
+/// Tells the host kernel where the guest's image, arguments and environment are: `ps` and `/proc/PID/cmdline` then show
+/// the program. A kernel that refuses costs only that.
+pub fn tell_kernel(mm: &Mm) {
+    let image = mm.lock().image.clone();
+    // The C library of the emulator goes on using its own brk area.
+    let Some((start_brk, brk)) = own_brk() else { return };
+    let mut auxv = image.auxv;
+    // The kernel's vector is of fixed size, and it wants an end.
+    auxv.truncate(40 * 8);
+    let map = PrctlMmMap {
+        start_code: image.code.start,
+        end_code: image.code.end,
+        start_data: image.data.start,
+        end_data: image.data.end,
+        start_brk,
+        brk,
+        start_stack: image.start_stack,
+        arg_start: image.args.start,
+        arg_end: image.args.end,
+        env_start: image.env.start,
+        env_end: image.env.end,
+        auxv: auxv.as_ptr() as u64,
+        auxv_size: auxv.len() as u32,
+        exe_fd: u32::MAX,
+    };
+    const PR_SET_MM_MAP: u64 = 14;
+    let args = [
+        libc::PR_SET_MM as u64,
+        PR_SET_MM_MAP,
+        &raw const map as u64,
+        size_of::<PrctlMmMap>() as u64,
+        0,
+        0,
+    ];
+    let _ = raw_syscall(libc::SYS_prctl, args);
+}
+
+fn own_brk() -> Option<(u64, u64)> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // Field 47, counted behind the name, which may hold anything.
+    let start = stat.rsplit_once(')')?.1.split_whitespace().nth(47 - 3)?.parse().ok()?;
+    let brk = raw_syscall(libc::SYS_brk, [0; 6]).ok()?;
+    Some((start, brk))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_paths_are_recognised_in_all_spellings() {
+        let is = |path: &str| view(path.as_bytes(), 100, |tid| tid == 101);
+        assert_eq!(is("/proc/self/exe"), Some(View::Exe));
+        assert_eq!(is("/proc/100/maps"), Some(View::Maps));
+        assert_eq!(is("/proc/101/maps"), Some(View::Maps));
+        assert_eq!(is("/proc/thread-self/maps"), Some(View::Maps));
+        assert_eq!(is("/proc/self/task/101/smaps"), Some(View::Smaps));
+        assert_eq!(is("/proc/cpuinfo"), Some(View::CpuInfo));
+        assert_eq!(is("/proc/self/task/7/smaps"), None);
+        assert_eq!(is("/proc/99/maps"), None);
+        assert_eq!(is("/proc/self/exe/x"), None);
+        assert_eq!(is("/proc/self/stat"), None);
+    }
+
+    #[test]
+    fn maps_show_only_the_guests_memory_with_its_rights() {
+        let mm = Mm::new(crate::guest_mem::GuestMem::new(0, 1 << 47), 0);
+        let anon = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
+        let addr = mm.mmap(0, 0x3000, prot::READ | prot::WRITE, anon, -1, 0).unwrap();
+        mm.mprotect(addr + 0x1000, 0x1000, prot::READ | prot::EXEC).unwrap();
+        let text = String::from_utf8(maps(&mm)).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert_eq!(lines[1].trim_end(), format!("{:08x}-{:08x} r-xp 00000000 00:00 0", addr + 0x1000, addr + 0x2000));
+        assert!(String::from_utf8(smaps(&mm)).unwrap().contains("Rss:"));
+        mm.clear();
+    }
+}
