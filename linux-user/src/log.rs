@@ -64,7 +64,8 @@ pub fn start(options: &Options) -> Result<(), String> {
     }
     if let Some(name) = &mut file {
         *name = name.replacen("%d", &pid, 1);
-        let path = CString::new(name.as_bytes()).map_err(|_| "the name of the log file has a NUL".to_owned())?;
+        let path =
+            CString::new(name.as_bytes()).map_err(|_| "the name of the log file has a NUL".to_owned())?;
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC | libc::O_TRUNC;
         let args = [libc::AT_FDCWD as u64, path.as_ptr() as u64, flags as u64, 0o666, 0, 0];
         let fd = raw_syscall(libc::SYS_openat, args)

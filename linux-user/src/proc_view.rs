@@ -286,14 +286,8 @@ pub fn tell_kernel(mm: &Mm) {
         exe_fd: u32::MAX,
     };
     const PR_SET_MM_MAP: u64 = 14;
-    let args = [
-        libc::PR_SET_MM as u64,
-        PR_SET_MM_MAP,
-        &raw const map as u64,
-        size_of::<PrctlMmMap>() as u64,
-        0,
-        0,
-    ];
+    let args =
+        [libc::PR_SET_MM as u64, PR_SET_MM_MAP, &raw const map as u64, size_of::<PrctlMmMap>() as u64, 0, 0];
     let _ = raw_syscall(libc::SYS_prctl, args);
 }
 
@@ -333,7 +327,10 @@ mod tests {
         let text = String::from_utf8(maps(&mm)).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3, "{text}");
-        assert_eq!(lines[1].trim_end(), format!("{:08x}-{:08x} r-xp 00000000 00:00 0", addr + 0x1000, addr + 0x2000));
+        assert_eq!(
+            lines[1].trim_end(),
+            format!("{:08x}-{:08x} r-xp 00000000 00:00 0", addr + 0x1000, addr + 0x2000)
+        );
         assert!(String::from_utf8(smaps(&mm)).unwrap().contains("Rss:"));
         mm.clear();
     }

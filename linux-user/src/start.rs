@@ -4,10 +4,10 @@
 //! wrong before the program runs ends in one line and QEMU's exit code.
 
 use crate::arch::Arch;
+use crate::guest_mem::GuestMem;
 use crate::loader::{self, LoadError, apply};
 use crate::log;
 use crate::mm::Mm;
-use crate::guest_mem::GuestMem;
 use crate::options::{self, About, LogBit, Options};
 use crate::process::exit;
 use crate::run::run_task;

@@ -94,7 +94,8 @@ pub fn build(machine: u16, version: &str, functions: &[Function<'_>]) -> Vdso {
     }
     let verdef = out.align(8);
     // The base definition (the file itself), then the version.
-    for (flags, index, text, name, next) in [(1, 1, SONAME, soname, 28u32), (0, 2, version, version_name, 0)] {
+    for (flags, index, text, name, next) in [(1, 1, SONAME, soname, 28u32), (0, 2, version, version_name, 0)]
+    {
         for half in [1, flags, index, 1] {
             out.u16(half);
         }
