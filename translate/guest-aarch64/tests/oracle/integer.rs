@@ -2,14 +2,14 @@
 
 use crate::state::{Random, State, WINDOW, WINDOW_SIZE};
 use crate::{Plan, no_change, no_correction, run};
-use guest_aarch64::cpu::Features;
+use guest_aarch64::cpu::{Feature, Features};
 use guest_aarch64::decode::{DpImm, DpReg, Insn, Ldst, LdstAtomic, LdstVec, Row, decode};
 
 /// End of the mapped page around the window.
 const PAGE_END: u64 = (WINDOW & !4095) + 4096;
 
 fn skip_dp(row: &Row, insn: u32) -> Option<&'static str> {
-    if row.features.iter().any(|(f, ..)| format!("{f:?}") == "Cssc") {
+    if row.features.iter().any(|(f, ..)| *f == Feature::Cssc) {
         return Some("the reference is older than FEAT_CSSC");
     }
     match decode(insn, &Features::ALL) {
@@ -96,7 +96,7 @@ fn ldst(insn: Ldst) -> Option<Access> {
 
 fn atomic(insn: LdstAtomic) -> Option<Access> {
     use LdstAtomic as I;
-    Some(match insn {
+    let access = match insn {
         I::Stxr(a) if a.rs == a.rt || a.rs == a.rn => return None,
         I::Stxr(a) => Access::new(a.rn, 0, 1 << a.size),
         I::Ldxr(a) => Access::new(a.rn, 0, 1 << a.size),
@@ -130,8 +130,8 @@ fn atomic(insn: LdstAtomic) -> Option<Access> {
         | I::LdapurV(_)
         | I::Stl1(_)
         | I::Ldap1(_) => return None,
-    })
-    .map(Access::aligned)
+    };
+    Some(access.aligned())
 }
 
 fn structure(insn: LdstVec) -> Access {
