@@ -166,7 +166,7 @@ impl Rt<'_> {
         self.a.jcc8(Cc::Ne, next);
         self.a.reg_rm(RegRm::Movsxd, Sz::Q, RSI, Mem::b(RCX, 3));
         self.a.alu(Alu::Cmp, Sz::Q, RAX, Mem::bi(RCX, RSI, 0, 7));
-        self.a.jcc8(Cc::E, found);
+        self.a.jcc(Cc::E, found);
         self.a.bind(next);
         self.a.alu_i(Alu::Add, Sz::Q, RDX, 8);
         self.a.lea(Sz::Q, RSI, Mem::b(RSP, REPAIR_DEPTH * 8));

@@ -1,10 +1,11 @@
 //! Differential tests of single instructions: for every row of the decode tables random encodings and random states, run
-//! by the reference emulator and by the IR interpreter on our translation; registers, flags and FPSR must be equal.
+//! by the reference emulator, by the IR interpreter on our translation and as translated code; registers, flags and FPSR must be equal.
 //!
 //! `OMNIRUN_ORACLE_CASES` sets the number of states per row (default: a short run), `OMNIRUN_ORACLE_SEED` the seed,
 //! `OMNIRUN_ORACLE_ROWS` limits the run to rows whose names contain one of these words.
 
 mod integer;
+mod jit;
 mod reference;
 mod state;
 mod subject;
@@ -110,6 +111,7 @@ fn run(plan: &Plan) {
     let cases = number("OMNIRUN_ORACLE_CASES", 256);
     let seed = number("OMNIRUN_ORACLE_SEED", 1);
     let only = std::env::var("OMNIRUN_ORACLE_ROWS").unwrap_or_default();
+    let mut jit = jit::Jit::new(plan.memory);
     let guest = guest_aarch64::Aarch64::new(guest_aarch64::cpu::Cpu::default());
     let mut failed = Vec::new();
     let mut total = 0;
@@ -152,17 +154,19 @@ fn run(plan: &Plan) {
                 reference.send(ahead.0, &ahead.1);
             }
             let mut subject = Subject::new(&guest, insn);
+            jit.select(insn);
             for (b, want) in before.iter().zip(&after) {
-                let got = subject.run(b);
                 total += 1;
                 illegal += u64::from(want.status == 4);
                 changed += u64::from(
                     want.v != b.v || want.x != b.x || want.nzcv != b.nzcv || want.window != b.window,
                 );
-                if !same(want, &got) {
-                    bad += 1;
-                    if bad <= number("OMNIRUN_ORACLE_SHOW", 2) {
-                        eprintln!("{}", describe(&guest, row, insn, b, want, &got));
+                for (by, got) in [("interpreter", subject.run(b)), ("JIT", jit.run(b))] {
+                    if !same(want, &got) {
+                        bad += 1;
+                        if bad <= number("OMNIRUN_ORACLE_SHOW", 2) {
+                            eprintln!("{by}: {}", describe(&guest, row, insn, b, want, &got));
+                        }
                     }
                 }
             }
