@@ -6,6 +6,7 @@ use guest_aarch64::{Aarch64, cpu};
 use host_x86_64::X86_64;
 use ir::state::{flags_from_mem, flags_to_mem};
 use ir::{Guest, Size, SlotId, TrapKind};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -87,6 +88,7 @@ fn map_window() {
             )
         };
         assert_eq!(p as u64, WINDOW & !0xfff, "the window's address is free");
+        catch_faults();
     });
 }
 
@@ -99,6 +101,34 @@ fn set_window(at: usize, data: &[u8]) {
     assert!(at + data.len() <= WINDOW_SIZE);
     // SAFETY: inside the window, which is mapped; only the holder of USER accesses it.
     unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), (WINDOW as *mut u8).add(at), data.len()) };
+}
+
+thread_local! {
+    /// The engine and CPU whose translated code runs on this thread.
+    static RUNNING: Cell<(*const Engine, *mut CpuState)> = const { Cell::new((std::ptr::null(), std::ptr::null_mut())) };
+}
+
+/// Installs the handler that turns a fault of translated code into [`Exit::Fault`].
+fn catch_faults() {
+    extern "C" fn handler(sig: i32, info: *mut libc::siginfo_t, uc: *mut libc::c_void) {
+        let (engine, cpu) = RUNNING.get();
+        // SAFETY: set only while `run` holds both; the kernel's pointers are valid in a handler.
+        let recovered = !engine.is_null()
+            && unsafe {
+                (*engine).recover_fault(cpu, uc.cast(), sig, (*info).si_code, (*info).si_addr() as u64)
+            };
+        if !recovered {
+            // SAFETY: the default action ends the process when the instruction faults again.
+            unsafe { libc::signal(sig, libc::SIG_DFL) };
+        }
+    }
+    // SAFETY: a zeroed sigaction with the fields that matter filled in; the handler only does what is safe there.
+    unsafe {
+        let mut act: libc::sigaction = std::mem::zeroed();
+        act.sa_sigaction = handler as *const () as usize;
+        act.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        assert_eq!(libc::sigaction(libc::SIGSEGV, &raw const act, std::ptr::null_mut()), 0);
+    }
 }
 
 /// The engine with one CPU.
@@ -160,7 +190,9 @@ impl Jit {
             set_window(0, &before.window);
         }
         c.set_pc(self.next);
+        RUNNING.set((&raw const *self.engine, &raw mut *c));
         let exit = self.engine.run(&mut c);
+        RUNNING.set((std::ptr::null(), std::ptr::null_mut()));
         let (status, pc) = match exit {
             Exit::Syscall => (0, c.pc().wrapping_sub(4)),
             Exit::Fetch => (0, c.pc()),
