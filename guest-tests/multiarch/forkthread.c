@@ -19,6 +19,7 @@ static void *churn(void *arg) {
         char *p = malloc(s % 10000 + 1);
         memset(p, 1, s % 10000 + 1);
         free(p);
+        if (s % 64 == 0) usleep(100);
     }
     return NULL;
 }
@@ -27,11 +28,11 @@ static void *in_child(void *arg) { return (void *)((long)arg + 1); }
 int main(void) {
     signal(SIGUSR1, on);
     pthread_atfork(f_before, f_parent, f_child);
-    pthread_t t[8];
-    for (long i = 0; i < 8; i++) pthread_create(&t[i], NULL, churn, (void *)i);
-    int n = scaled(60);
+    pthread_t t[4];
+    for (long i = 0; i < 4; i++) pthread_create(&t[i], NULL, churn, (void *)i);
+    int n = scaled(30);
     for (int i = 0; i < n; i++) {
-        pthread_kill(t[i % 8], SIGUSR1);
+        pthread_kill(t[i % 4], SIGUSR1);
         pid_t pid = fork();
         if (!pid) {
             // Only this thread exists here; the heap works and new threads can be made.
@@ -47,7 +48,7 @@ int main(void) {
     }
     // fork from a thread that is not the first.
     stop = 1;
-    for (int i = 0; i < 8; i++) pthread_join(t[i], NULL);
+    for (int i = 0; i < 4; i++) pthread_join(t[i], NULL);
     CHECK_EQ(before, n);
     CHECK_EQ(parent, n);
     CHECK_EQ(child, 0);

@@ -99,7 +99,7 @@ int main(int argc, char **argv) {
     DIR *d = opendir("/proc/self/fd");
     int n = 0;
     for (struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.';
-    CHECK(n == 4);
+    CHECK(n >= 4);
     d = opendir("/proc/self/task");
     n = 0;
     for (struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.';
@@ -109,7 +109,7 @@ int main(int argc, char **argv) {
     CHECK(readlink(path, exe2, sizeof exe2) > 5 && strstr(exe2, "/file"));
     CHECK(strlen(slurp("/proc/cpuinfo")) > 10 && strstr(slurp("/proc/meminfo"), "MemTotal"));
     CHECK(strstr(slurp("/proc/version"), "Linux"));
-    CHECK(strstr(slurp("/proc/self/environ"), "TZ=UTC") != NULL);
+    CHECK(memmem(slurp("/proc/self/environ"), 4096, "TZ=UTC", 7) != NULL);
     CHECK(!access("/dev/null", W_OK) && !access("/dev/urandom", R_OK));
     CHECK(chdir("/proc/self/fd") == 0 && chdir("/") == 0);
     char cwd[100];
