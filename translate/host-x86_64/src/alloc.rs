@@ -573,7 +573,7 @@ impl<'a> C<'a> {
                 let g = self.tmp();
                 let ty = self.ty(v);
                 self.a.mov(sz_of(ty), g, self.map.mem(s));
-                self.zx[i] = true;
+                self.zx[i] = ty == Type::I32;
                 self.relocate(i, Loc::R(g));
                 g
             }
@@ -644,7 +644,7 @@ impl<'a> C<'a> {
             Loc::Addr(c) => self.mov_addr(g, c),
             Loc::R(r) => {
                 if r != g {
-                    self.a.mov(if self.zx[v.index()] { Sz::D } else { sz }, g, r);
+                    self.a.mov(sz, g, r);
                 }
             }
             Loc::Slot(s) => self.a.mov(sz, g, self.map.mem(s)),

@@ -391,11 +391,10 @@ impl C<'_> {
     }
     /// `condflags`
     pub(crate) fn emit_condflags(&mut self, cc: ir::Cc, f: Val, then: Val, nzcv: u64) {
-        let other = ir::state::flags_to_mem((nzcv >> 28) as u8) as u64;
+        let other = u128::from(ir::state::flags_to_mem((nzcv >> 28) as u8));
         // `then` is usually the newest and in the host's flags: move it out first.
         self.take(RAX);
         let t = self.tmp();
-        let o = self.tmp();
         if let Loc::Eflags(kind) = self.loc[then.index()] {
             self.flags_to_rax(kind);
             self.eflags = None;
@@ -406,8 +405,8 @@ impl C<'_> {
             let m = self.rm(then);
             self.a.mov(Sz::D, t, m);
         }
-        self.unlock(RAX);
-        self.a.mov_i(o, other);
+        self.lock = 1 << t.0;
+        let o = self.cst(other);
         let c = self.cond(f, cc);
         match c.invert() {
             Cond::One(c) => self.a.cmov(c, Sz::D, t, o),
