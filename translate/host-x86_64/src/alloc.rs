@@ -766,20 +766,24 @@ impl<'a> C<'a> {
             // `relocate` swaps the list about; start over.
             match l {
                 Loc::Slot(_) if self.r.insts[v].ty == Type::V128 => {
-                    self.x(Val(v as u32));
+                    let x = self.x(Val(v as u32));
+                    self.xlock &= !(1 << x.0);
                 }
                 Loc::Slot(_) => {
-                    self.gp(Val(v as u32));
+                    let g = self.gp(Val(v as u32));
+                    self.unlock(g);
                 }
                 Loc::R(g) => {
                     let t = self.tmp();
                     self.a.mov(Sz::Q, t, g);
                     self.move_all(l, Loc::R(t));
+                    self.unlock(t);
                 }
                 Loc::X(x) => {
                     let t = self.xtmp();
                     self.a.vmov(t, x);
                     self.move_all(l, Loc::X(t));
+                    self.xlock &= !(1 << t.0);
                 }
                 Loc::None
                 | Loc::Const(_)

@@ -200,7 +200,8 @@ impl Host {
         unsafe {
             let rwx = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
             let arena =
-                libc::mmap(std::ptr::null_mut(), ARENA, rwx, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) as *mut u8;
+                libc::mmap(std::ptr::null_mut(), ARENA, rwx, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
+                    as *mut u8;
             std::ptr::copy_nonoverlapping(code.bytes.as_ptr(), arena, code.bytes.len());
             let p = libc::mmap(
                 MEMORY.start as *mut _,
@@ -220,7 +221,14 @@ impl Host {
             libc::sigaction(libc::SIGSEGV, &sa, std::ptr::null_mut());
             libc::sigaction(libc::SIGBUS, &sa, std::ptr::null_mut());
             // SAFETY: zero is valid for bytes.
-            Host { backend, code, arena, block: Box::new(std::mem::zeroed()), ret_stack: vec![0; RET_STACK / 8], table: [0; 2] }
+            Host {
+                backend,
+                code,
+                arena,
+                block: Box::new(std::mem::zeroed()),
+                ret_stack: vec![0; RET_STACK / 8],
+                table: [0; 2],
+            }
         }
     }
     fn run(&mut self, region: &Region, guest: &ToyGuest, m: &mut ToyMachine) -> (u32, u64, String) {
@@ -345,7 +353,12 @@ fn differential(level: Level, seed: u64, count: usize, blocks: usize, len: usize
             if std::env::var("ALL").is_err() {
                 panic!("{why}");
             }
-            let key = ops.iter().filter(|o| !["insn", "set", "get"].contains(o)).copied().collect::<Vec<_>>().join(" ");
+            let key = ops
+                .iter()
+                .filter(|o| !["insn", "set", "get"].contains(o))
+                .copied()
+                .collect::<Vec<_>>()
+                .join(" ");
             *failures.entry(key).or_insert(0) += 1;
         }
     }
@@ -357,8 +370,7 @@ fn integer(op: Op) -> bool {
     use AttrKind::*;
     let i = op.info();
     let v = i.args.contains(&Kind::V) || i.result == Kind::V;
-    !v && matches!(i.attr, None | Cc | Slot)
-        && !matches!(op, Op::GetFpFlags | Op::SetFpFlags | Op::SetRound)
+    !v && matches!(i.attr, None | Cc | Slot) && !matches!(op, Op::GetFpFlags | Op::SetFpFlags | Op::SetRound)
 }
 fn memory(op: Op) -> bool {
     matches!(op.info().attr, AttrKind::Mem | AttrKind::Rmw | AttrKind::Slot | AttrKind::Helper)
@@ -375,7 +387,10 @@ fn crypto(op: Op) -> bool {
 fn float(op: Op) -> bool {
     let i = op.info();
     matches!(i.attr, AttrKind::Fp | AttrKind::FpCvt)
-        || matches!(op, Op::Get | Op::Set | Op::GetFpFlags | Op::SetFpFlags | Op::SetRound | Op::Select | Op::SetCc)
+        || matches!(
+            op,
+            Op::Get | Op::Set | Op::GetFpFlags | Op::SetFpFlags | Op::SetRound | Op::Select | Op::SetCc
+        )
 }
 
 macro_rules! levels {
