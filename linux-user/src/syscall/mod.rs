@@ -8,6 +8,7 @@ pub mod fcntl;
 pub mod fs;
 pub mod ioctl;
 pub mod ipc;
+pub mod memory;
 pub mod misc;
 mod plain;
 pub mod poll;
