@@ -192,24 +192,25 @@ pub struct ToyMachine {
 }
 
 impl ToyMachine {
-    /// A machine with random contents; some integer slots point into memory.
-    pub fn random(guest: &ToyGuest, rng: &mut Rng) -> ToyMachine {
+    /// A machine with random contents; many 64-bit slots point into memory.
+    pub fn random(guest: &dyn Guest, rng: &mut Rng) -> ToyMachine {
+        let slots = guest.slots().clone();
         let mut m = ToyMachine {
-            slots: guest.slots.clone(),
-            state: vec![0; guest.slots.size as usize],
+            state: vec![0; slots.size as usize],
+            slots,
             memory: (MEMORY.start..MEMORY.end).map(|_| rng.bits() as u8).collect(),
             fp: FpState { flags: 0, round: rng.below(4) as u32, sat: 0 },
             monitor: Monitor { addr: u64::MAX, size: 0, value: 0 },
         };
-        for i in 0..INTS {
-            let v = if rng.one_in(2) { MEMORY.start + rng.bits() % 0xff0 } else { rng.number() };
-            m.set_slot(int_slot(i), v.into());
-        }
-        m.set_slot(W_SLOT, rng.bits().into());
-        m.set_slot(FLAGS_SLOT, (rng.bits() & 15).into());
-        for i in 0..VECTORS {
-            let v = rng.vector();
-            m.set_slot(vec_slot(i), v);
+        for i in 0..m.slots.slots.len() {
+            let v = match m.slots.slots[i].ty {
+                Type::I64 if rng.one_in(2) => u128::from(MEMORY.start + rng.bits() % 0xff0),
+                Type::I64 => rng.number().into(),
+                Type::I32 => u128::from(rng.bits() as u32),
+                Type::Flags => (rng.bits() & 15).into(),
+                Type::V128 | Type::Void => rng.vector(),
+            };
+            m.set_slot(SlotId(i as u16), v);
         }
         m
     }

@@ -3,7 +3,7 @@
 
 use super::arith::fused;
 use super::core::{invalid, overflowed, process_nan, unpack};
-use super::{DIV_BY_ZERO, Env, Format, INEXACT, OVERFLOW, Round, UNDERFLOW};
+use super::{DIV_BY_ZERO, Env, F32, Format, INEXACT, OVERFLOW, Round, UNDERFLOW};
 
 /// Runs `op` in the environment that the alternate behaviour prescribes for estimates: flushing, nearest, no flags.
 pub(super) fn estimating(env: &mut Env, op: impl FnOnce(&mut Env) -> u64) -> u64 {
@@ -14,21 +14,37 @@ pub(super) fn estimating(env: &mut Env, op: impl FnOnce(&mut Env) -> u64) -> u64
     op(&mut quiet)
 }
 
-/// `a` in 256..=511 stands for 0.5 to 1; the result in 256..=511 for 1 to 2.
-fn recip_table(a: u32) -> u32 {
-    let a = a * 2 + 1;
-    ((1 << 19) / a).div_ceil(2)
+/// Fraction bits that an estimate looks at, and that it gives.
+#[derive(Clone, Copy)]
+struct Precision {
+    from: u32,
+    to: u32,
 }
 
-/// `a` in 128..=511 stands for 0.25 to 1; the result in 256..=511 for 1 to 2.
-fn rsqrt_table(a: u32) -> u32 {
-    let a = if a < 256 { a * 2 + 1 } else { ((a >> 1 << 1) + 1) * 2 };
-    // The largest b with a * b * b < 2^28, at least 512.
-    let mut b = ((1u32 << 28) / a).isqrt().max(512);
-    while a * (b + 1) * (b + 1) < 1 << 28 {
+const NORMAL: Precision = Precision { from: 8, to: 8 };
+
+/// The alternate behaviour has better estimates in single precision.
+fn precision(env: &Env, f: Format) -> Precision {
+    if env.alternate && f == F32 { Precision { from: 11, to: 12 } } else { NORMAL }
+}
+
+/// `a` of `from` + 1 bits stands for 0.5 to 1; the result of `to` + 1 bits for 1 to 2.
+fn recip_table(a: u64, p: Precision) -> u64 {
+    let a = a * 2 + 1;
+    ((1 << (p.from + p.to + 3)) / a).div_ceil(2)
+}
+
+/// `a` of `from` or `from` + 1 bits stands for 0.25 to 1; the result of `to` + 1 bits for 1 to 2.
+fn rsqrt_table(a: u64, p: Precision) -> u64 {
+    let a = if a < 1 << p.from { a * 2 + 1 } else { ((a >> 1 << 1) + 1) * 2 };
+    // The largest b with a * b * b < limit, at least 2^(to + 1).
+    let least = 2u64 << p.to;
+    let limit = 1u64 << (p.from + 2 * p.to + 4);
+    let mut b = (limit / a).isqrt().max(least);
+    while a * (b + 1) * (b + 1) < limit {
         b += 1;
     }
-    while b > 512 && a * b * b >= 1 << 28 {
+    while b > least && a * b * b >= limit {
         b -= 1;
     }
     b.div_ceil(2)
@@ -45,7 +61,7 @@ fn assemble(f: Format, sign: bool, exp: i32, fraction: u64) -> u64 {
     f.zero(sign) | ((exp as u64 & f.exp_max()) << f.frac_bits) | (fraction >> (52 - f.frac_bits))
 }
 
-/// An estimate of 1/a to 8 bits.
+/// An estimate of 1/a to 8 bits, or 12.
 pub fn recip_estimate(env: &mut Env, f: Format, a: u64) -> u64 {
     estimating(env, |env| {
         let u = unpack(env, f, a);
@@ -78,9 +94,10 @@ pub fn recip_estimate(env: &mut Env, f: Format, a: u64) -> u64 {
                 fraction = (fraction << 1) & FRAC52;
             }
         }
-        let scaled = 0x100 | (fraction >> 44) as u32;
+        let p = precision(env, f);
+        let scaled = 1 << p.from | fraction >> (52 - p.from);
         let mut result_exp = 2 * f.bias() - 1 - exp;
-        let mut fraction = u64::from(recip_table(scaled) & 0xff) << 44;
+        let mut fraction = (recip_table(scaled, p) << (52 - p.to)) & FRAC52;
         if result_exp == 0 {
             fraction = (1 << 51) | (fraction >> 1);
         } else if result_exp == -1 {
@@ -91,7 +108,7 @@ pub fn recip_estimate(env: &mut Env, f: Format, a: u64) -> u64 {
     })
 }
 
-/// An estimate of 1/sqrt(a) to 8 bits.
+/// An estimate of 1/sqrt(a) to 8 bits, or 12.
 pub fn recip_sqrt_estimate(env: &mut Env, f: Format, a: u64) -> u64 {
     estimating(env, |env| {
         let u = unpack(env, f, a);
@@ -117,10 +134,11 @@ pub fn recip_sqrt_estimate(env: &mut Env, f: Format, a: u64) -> u64 {
             }
             fraction = (fraction << 1) & FRAC52;
         }
-        let scaled =
-            if exp & 1 == 0 { 0x100 | (fraction >> 44) as u32 } else { 0x80 | (fraction >> 45) as u32 };
+        let p = precision(env, f);
+        // An odd exponent takes a bit of precision: the number is below a half then.
+        let scaled = (1 << p.from | fraction >> (52 - p.from)) >> (exp & 1);
         let result_exp = (3 * f.bias() - 1 - exp) / 2;
-        assemble(f, false, result_exp, u64::from(rsqrt_table(scaled) & 0xff) << 44)
+        assemble(f, false, result_exp, (rsqrt_table(scaled, p) << (52 - p.to)) & FRAC52)
     })
 }
 
@@ -160,10 +178,10 @@ pub fn recip_exponent(env: &mut Env, f: Format, a: u64) -> u64 {
 
 /// The estimate of the reciprocal of a fixed-point number in 0.5 to 1.
 pub fn unsigned_recip_estimate(a: u32) -> u32 {
-    if a >> 31 == 0 { u32::MAX } else { recip_table(a >> 23) << 23 }
+    if a >> 31 == 0 { u32::MAX } else { (recip_table((a >> 23).into(), NORMAL) as u32) << 23 }
 }
 
 /// The estimate of the reciprocal square root of a fixed-point number in 0.25 to 1.
 pub fn unsigned_recip_sqrt_estimate(a: u32) -> u32 {
-    if a >> 30 == 0 { u32::MAX } else { rsqrt_table(a >> 23) << 23 }
+    if a >> 30 == 0 { u32::MAX } else { (rsqrt_table((a >> 23).into(), NORMAL) as u32) << 23 }
 }
