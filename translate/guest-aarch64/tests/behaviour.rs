@@ -280,7 +280,7 @@ fn memory_copies_and_sets() {
             }
             let mut vm = Vm::new("max");
             for i in 0..vm.mem.len() {
-                vm.mem[i] = (i * 7 ^ i >> 5) as u8;
+                vm.mem[i] = ((i * 7) ^ (i >> 5)) as u8;
             }
             let mut want = vm.mem.clone();
             want.copy_within(src as usize..(src + n) as usize, dst as usize);
@@ -392,7 +392,7 @@ fn pointer_authentication_round_trips() {
             vm.run(&[0xdac1_0020]);
             vm.set_x(1, 43);
             vm.run(&[0xdac1_1020]);
-            caught += u32::from(vm.x(0) == ptr + 8 * i | 1 << 53);
+            caught += u32::from(vm.x(0) == (ptr + 8 * i) | (1 << 53));
         }
         assert!(caught > 55, "{cpu}: {caught}");
         // paciasp; autiasp; retaa
@@ -467,13 +467,13 @@ fn cache_maintenance() {
 fn tagged_accesses_ignore_the_tag() {
     let mut vm = Vm::new("max");
     vm.mem[0x48] = 0xaa;
-    vm.set_x(1, MEM + 0x40 | 0x5a << 56);
+    vm.set_x(1, (MEM + 0x40) | (0x5a << 56));
     vm.set_x(2, 1);
     // ldr x0, [x1, #8]; ldr x3, [x1, x2, lsl #3]; ldp x4, x5, [x1], #16; ldadd x2, x6, [x1]
     let exit = vm.run_at(PC, &[0xf940_0420, 0xf862_7823, 0xa8c1_1424, 0xf822_0026], true);
     assert_eq!(exit, BlockExit::Next(PC + 16));
     assert_eq!((vm.x(0), vm.x(3), vm.x(5), vm.mem[0x50]), (0xaa, 0xaa, 0xaa, 1));
-    assert_eq!(vm.x(1), MEM + 0x50 | 0x5a << 56);
+    assert_eq!(vm.x(1), (MEM + 0x50) | (0x5a << 56));
 }
 
 #[test]
