@@ -444,6 +444,9 @@ impl C<'_> {
     }
     /// The current operation entirely out of line.
     pub(crate) fn emit_out(&mut self, inst: &Inst) {
+        // An inline form may have been tried: it holds nothing any more.
+        self.lock = 0;
+        self.xlock = 0;
         self.save_flags();
         if let Attr::Helper(h) = inst.attr {
             let writes = self.cx.guest().helpers()[h.0 as usize].writes.clone();
