@@ -118,7 +118,7 @@ impl VecCx<'_> {
                 let guard = if fp.rules.nan == NanRule::Default { self.guard(&fp, r, false) } else { None };
                 return Some(self.finish(guard, d, r, fp.shape.bytes()));
             }
-            Op::FPadd if scalar => return None,
+            Op::FPadd if scalar || !dynamic => return None,
             Op::FPadd => {
                 let [t0, t1] = self.t;
                 match (double, half) {
