@@ -5,6 +5,8 @@
 //! Outputs: verdicts with a command that reproduces each failure.
 
 pub mod bench;
+pub mod differential;
+pub mod filetests;
 pub mod guests;
 pub mod known;
 pub mod programs;
