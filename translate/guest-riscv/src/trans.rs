@@ -1,0 +1,118 @@
+//! The translator: the loop over a basic block and what all groups share.
+
+use crate::cpu::{self, Cpu, Features};
+use crate::decode::{Insn, decode};
+use crate::expand;
+use ir::{BlockRequest, Builder, Target, Term, TrapKind, Type, Val};
+
+/// What follows an instruction.
+pub(crate) enum Flow {
+    /// The next one.
+    Next,
+    /// The block ends here.
+    End(Term),
+    /// It is not allocated after all (CSR numbers, rounding modes).
+    Undefined,
+}
+
+/// Translates one block.
+pub(crate) struct Tr<'a> {
+    /// Where the IR goes.
+    pub b: &'a mut Builder,
+    /// The CPU.
+    pub cpu: &'a Cpu,
+    /// Mode bits: the frm field.
+    pub mode: u64,
+    /// Address of the instruction.
+    pub pc: u64,
+    /// Its length.
+    pub len: u64,
+    /// Floating-point registers known to hold a boxed single (bit set), by this block's own writes.
+    pub boxed: u32,
+}
+
+/// The 32-bit form of the instruction at the start of `bytes` (2 or 4 of them).
+pub(crate) fn word_of(bytes: &[u8], features: &Features) -> Option<u32> {
+    match *bytes {
+        [a, b] => expand(u16::from_le_bytes([a, b]), features),
+        [a, b, c, d] => Some(u32::from_le_bytes([a, b, c, d])),
+        _ => None,
+    }
+}
+
+/// Translates the basic block that `req` asks for.
+pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
+    b.begin_block(req.pc);
+    let mut t = Tr { b, cpu, mode: req.mode, pc: req.pc, len: 4, boxed: 0 };
+    let trap = |kind, pc| Term::Trap { kind, pc, info: 0 };
+    if req.pc & 1 != 0 {
+        t.b.insn(req.pc);
+        t.b.end_block(trap(TrapKind::PcAlign, req.pc), req.pc);
+        return;
+    }
+    let mut left = req.max_insns.max(1);
+    loop {
+        let at = (t.pc - req.pc) as usize;
+        let len = match req.code.get(at) {
+            Some(b) if b & 3 == 3 => 4,
+            Some(_) | None => 2,
+        };
+        let bytes = req.code.get(at..at + len);
+        let Some(bytes) = bytes.filter(|_| left > 0) else {
+            if t.pc == req.pc {
+                t.b.insn(t.pc);
+                t.b.end_block(trap(TrapKind::Fetch, t.pc), t.pc);
+            } else {
+                t.b.end_block(Term::Jump(Target::Pc(t.pc)), t.pc);
+            }
+            return;
+        };
+        left -= 1;
+        t.len = len as u64;
+        t.b.insn(t.pc);
+        let insn = word_of(bytes, &cpu.features).and_then(|w| decode(w, &cpu.features));
+        let flow = match insn {
+            Some(Insn::Int(i)) => t.int(i),
+            Some(Insn::Atomic(i)) => t.atomic(i),
+            Some(Insn::Float(i)) => t.float(i),
+            None => Flow::Undefined,
+        };
+        let next = t.next();
+        match flow {
+            Flow::Next => t.pc = next,
+            Flow::End(term) => return t.b.end_block(term, next),
+            Flow::Undefined => return t.b.end_block(trap(TrapKind::Illegal, t.pc), next),
+        }
+    }
+}
+
+impl Tr<'_> {
+    /// Address of the next instruction.
+    pub fn next(&self) -> u64 {
+        self.pc.wrapping_add(self.len)
+    }
+
+    /// Integer register; x0 is zero.
+    pub fn x(&mut self, n: u32) -> Val {
+        if n == 0 { self.b.const64(0) } else { self.b.get(cpu::x(n), Type::I64) }
+    }
+
+    /// Low 32 bits of an integer register.
+    pub fn w(&mut self, n: u32) -> Val {
+        let v = self.x(n);
+        self.b.trunc(v)
+    }
+
+    /// Writes an integer register; an I32 is sign-extended.
+    pub fn set(&mut self, n: u32, v: Val) {
+        if n != 0 {
+            let v = if self.b.ty(v) == Type::I32 { self.b.sext32(v) } else { v };
+            self.b.set(cpu::x(n), v);
+        }
+    }
+
+    /// `x[rs1] + imm` as base and displacement for an access.
+    pub fn address(&mut self, rs1: u32, imm: i64) -> (Val, i64) {
+        (self.x(rs1), imm)
+    }
+}

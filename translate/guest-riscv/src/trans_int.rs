@@ -1,0 +1,442 @@
+//! Integer instructions, branches, CSRs.
+
+use crate::cpu;
+use crate::decode::{ArgsI, ArgsLoad, ArgsR, ArgsShi, ArgsUn, Int};
+use crate::helpers;
+use crate::trans::{Flow, Tr};
+use ir::{Cc, Ext, Mem, Op, Size, Target, Term, TrapKind, Type, Val};
+
+/// Link registers: calls and returns are told by them (manual, "Unconditional Jumps", return-address stack hints).
+fn is_link(n: u32) -> bool {
+    n == 1 || n == 5
+}
+
+impl Tr<'_> {
+    pub(crate) fn int(&mut self, insn: Int) -> Flow {
+        match insn {
+            Int::Lui(a) => {
+                let v = self.b.const64((i64::from(a.imm) << 12) as u64);
+                self.set(a.rd as u32, v);
+            }
+            Int::Auipc(a) => {
+                let v = self.b.addr(self.pc.wrapping_add((i64::from(a.imm) << 12) as u64));
+                self.set(a.rd as u32, v);
+            }
+            Int::Jal(a) => {
+                let target = self.pc.wrapping_add((i64::from(a.imm) * 2) as u64);
+                let (rd, next) = (a.rd as u32, self.next());
+                if rd != 0 {
+                    let v = self.b.addr(next);
+                    self.set(rd, v);
+                }
+                return Flow::End(if is_link(rd) {
+                    Term::Call { target, ret: next }
+                } else {
+                    Term::Jump(Target::Pc(target))
+                });
+            }
+            Int::Jalr(a) => {
+                let (rd, rs1, next) = (a.rd as u32, a.rs1 as u32, self.next());
+                let base = self.x(rs1);
+                let off = self.b.const64(i64::from(a.imm) as u64);
+                let sum = if a.imm == 0 { base } else { self.b.add(base, off) };
+                let mask = self.b.const64(!1);
+                let addr = self.b.and(sum, mask);
+                if rd != 0 {
+                    let v = self.b.addr(next);
+                    self.set(rd, v);
+                }
+                return Flow::End(if is_link(rd) {
+                    Term::CallIndirect { addr, ret: next }
+                } else if is_link(rs1) && rd == 0 {
+                    Term::Return { addr }
+                } else {
+                    Term::Indirect { addr }
+                });
+            }
+            Int::Beq(a) => return self.branch(Cc::Eq, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
+            Int::Bne(a) => return self.branch(Cc::Ne, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
+            Int::Blt(a) => return self.branch(Cc::Lt, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
+            Int::Bge(a) => return self.branch(Cc::Ge, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
+            Int::Bltu(a) => return self.branch(Cc::Cc, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
+            Int::Bgeu(a) => return self.branch(Cc::Cs, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
+            Int::Lb(a) | Int::Lh(a) | Int::Lw(a) | Int::Ld(a) | Int::Lbu(a) | Int::Lhu(a) | Int::Lwu(a) => {
+                self.load(a);
+            }
+            Int::Sb(a) | Int::Sh(a) | Int::Sw(a) | Int::Sd(a) => {
+                let size = Size::from_log2(a.size as u32).unwrap_or(Size::D);
+                let (base, disp) = self.address(a.rs1 as u32, i64::from(a.imm));
+                let v = self.x(a.rs2 as u32);
+                self.b.store(Mem::plain(size), base, Val::NONE, disp, v);
+            }
+            Int::Addi(a) => self.imm(a, |t, x, y| t.b.add(x, y)),
+            Int::Xori(a) => self.imm(a, |t, x, y| t.b.xor(x, y)),
+            Int::Ori(a) => self.imm(a, |t, x, y| t.b.or(x, y)),
+            Int::Andi(a) => self.imm(a, |t, x, y| t.b.and(x, y)),
+            Int::Slti(a) => self.imm(a, |t, x, y| t.less(Cc::Lt, x, y)),
+            Int::Sltiu(a) => self.imm(a, |t, x, y| t.less(Cc::Cc, x, y)),
+            Int::Slli(a) => self.shift_imm(a, |t, x, y| t.b.shl(x, y)),
+            Int::Srli(a) => self.shift_imm(a, |t, x, y| t.b.shr(x, y)),
+            Int::Srai(a) => self.shift_imm(a, |t, x, y| t.b.sar(x, y)),
+            Int::Rori(a) => self.shift_imm(a, |t, x, y| t.b.ror(x, y)),
+            Int::Bclri(a) => self.shift_imm(a, |t, x, y| t.bit(Op::AndN, x, y)),
+            Int::Bseti(a) => self.shift_imm(a, |t, x, y| t.bit(Op::Or, x, y)),
+            Int::Binvi(a) => self.shift_imm(a, |t, x, y| t.bit(Op::Xor, x, y)),
+            Int::Bexti(a) => self.shift_imm(a, |t, x, y| t.bit_test(x, y)),
+            Int::SlliUw(a) => self.shift_imm(a, |t, x, y| {
+                let w = t.b.trunc(x);
+                let z = t.b.zext32(w);
+                t.b.shl(z, y)
+            }),
+            Int::Add(a) => self.reg(a, |t, x, y| t.b.add(x, y)),
+            Int::Sub(a) => self.reg(a, |t, x, y| t.b.sub(x, y)),
+            Int::Sll(a) => self.reg(a, |t, x, y| t.b.shl(x, y)),
+            Int::Srl(a) => self.reg(a, |t, x, y| t.b.shr(x, y)),
+            Int::Sra(a) => self.reg(a, |t, x, y| t.b.sar(x, y)),
+            Int::Xor(a) => self.reg(a, |t, x, y| t.b.xor(x, y)),
+            Int::Or(a) => self.reg(a, |t, x, y| t.b.or(x, y)),
+            Int::And(a) => self.reg(a, |t, x, y| t.b.and(x, y)),
+            Int::Slt(a) => self.reg(a, |t, x, y| t.less(Cc::Lt, x, y)),
+            Int::Sltu(a) => self.reg(a, |t, x, y| t.less(Cc::Cc, x, y)),
+            Int::Andn(a) => self.reg(a, |t, x, y| t.b.andn(x, y)),
+            Int::Orn(a) => self.reg(a, |t, x, y| t.b.orn(x, y)),
+            Int::Xnor(a) => self.reg(a, |t, x, y| {
+                let v = t.b.xor(x, y);
+                t.b.not(v)
+            }),
+            Int::Min(a) => self.reg(a, |t, x, y| t.b.smin(x, y)),
+            Int::Max(a) => self.reg(a, |t, x, y| t.b.smax(x, y)),
+            Int::Minu(a) => self.reg(a, |t, x, y| t.b.umin(x, y)),
+            Int::Maxu(a) => self.reg(a, |t, x, y| t.b.umax(x, y)),
+            Int::Ror(a) => self.reg(a, |t, x, y| t.b.ror(x, y)),
+            Int::Rol(a) => self.reg(a, |t, x, y| {
+                let n = t.b.neg(y);
+                t.b.ror(x, n)
+            }),
+            Int::Bclr(a) => self.reg(a, |t, x, y| t.bit(Op::AndN, x, y)),
+            Int::Bset(a) => self.reg(a, |t, x, y| t.bit(Op::Or, x, y)),
+            Int::Binv(a) => self.reg(a, |t, x, y| t.bit(Op::Xor, x, y)),
+            Int::Bext(a) => self.reg(a, |t, x, y| t.bit_test(x, y)),
+            Int::CzeroEqz(a) => self.reg(a, |t, x, y| t.czero(Cc::Eq, x, y)),
+            Int::CzeroNez(a) => self.reg(a, |t, x, y| t.czero(Cc::Ne, x, y)),
+            Int::Sh1add(a) => self.reg(a, |t, x, y| t.shift_add(x, y, 1)),
+            Int::Sh2add(a) => self.reg(a, |t, x, y| t.shift_add(x, y, 2)),
+            Int::Sh3add(a) => self.reg(a, |t, x, y| t.shift_add(x, y, 3)),
+            Int::AddUw(a) => self.reg_uw(a, 0),
+            Int::Sh1addUw(a) => self.reg_uw(a, 1),
+            Int::Sh2addUw(a) => self.reg_uw(a, 2),
+            Int::Sh3addUw(a) => self.reg_uw(a, 3),
+            Int::Mul(a) => self.reg(a, |t, x, y| t.b.mul(x, y)),
+            Int::Mulh(a) => self.reg(a, |t, x, y| t.b.mulhs(x, y)),
+            Int::Mulhu(a) => self.reg(a, |t, x, y| t.b.mulhu(x, y)),
+            Int::Mulhsu(a) => self.reg(a, |t, x, y| {
+                // Signed times unsigned: the unsigned product less y where x is negative.
+                let hi = t.b.mulhu(x, y);
+                let n = t.b.const64(63);
+                let sign = t.b.sar(x, n);
+                let fix = t.b.and(sign, y);
+                t.b.sub(hi, fix)
+            }),
+            Int::Div(a) => self.reg(a, |t, x, y| t.divide(Op::DivS, x, y)),
+            Int::Divu(a) => self.reg(a, |t, x, y| t.divide(Op::DivU, x, y)),
+            Int::Rem(a) => self.reg(a, |t, x, y| t.b.rems(x, y)),
+            Int::Remu(a) => self.reg(a, |t, x, y| t.b.remu(x, y)),
+            Int::Addiw(a) => {
+                let x = self.w(a.rs1 as u32);
+                let c = self.b.const32(i64::from(a.imm) as u32);
+                let v = self.b.add(x, c);
+                self.set(a.rd as u32, v);
+            }
+            Int::Slliw(a) => self.shift_imm_w(a, |t, x, y| t.b.shl(x, y)),
+            Int::Srliw(a) => self.shift_imm_w(a, |t, x, y| t.b.shr(x, y)),
+            Int::Sraiw(a) => self.shift_imm_w(a, |t, x, y| t.b.sar(x, y)),
+            Int::Roriw(a) => self.shift_imm_w(a, |t, x, y| t.b.ror(x, y)),
+            Int::Addw(a) => self.reg_w(a, |t, x, y| t.b.add(x, y)),
+            Int::Subw(a) => self.reg_w(a, |t, x, y| t.b.sub(x, y)),
+            Int::Sllw(a) => self.reg_w(a, |t, x, y| t.b.shl(x, y)),
+            Int::Srlw(a) => self.reg_w(a, |t, x, y| t.b.shr(x, y)),
+            Int::Sraw(a) => self.reg_w(a, |t, x, y| t.b.sar(x, y)),
+            Int::Rorw(a) => self.reg_w(a, |t, x, y| t.b.ror(x, y)),
+            Int::Rolw(a) => self.reg_w(a, |t, x, y| {
+                let n = t.b.neg(y);
+                t.b.ror(x, n)
+            }),
+            Int::Mulw(a) => self.reg_w(a, |t, x, y| t.b.mul(x, y)),
+            Int::Divw(a) => self.reg_w(a, |t, x, y| t.divide(Op::DivS, x, y)),
+            Int::Divuw(a) => self.reg_w(a, |t, x, y| t.divide(Op::DivU, x, y)),
+            Int::Remw(a) => self.reg_w(a, |t, x, y| t.b.rems(x, y)),
+            Int::Remuw(a) => self.reg_w(a, |t, x, y| t.b.remu(x, y)),
+            Int::Clz(a) => self.unary(a, |t, x| t.b.clz(x)),
+            Int::Ctz(a) => self.unary(a, |t, x| t.b.ctz(x)),
+            Int::Cpop(a) => self.unary(a, |t, x| t.b.popcnt(x)),
+            Int::SextB(a) => self.unary(a, |t, x| t.b.sext8(x)),
+            Int::SextH(a) => self.unary(a, |t, x| t.b.sext16(x)),
+            Int::ZextH(a) => self.unary(a, |t, x| t.b.zext16(x)),
+            Int::Rev8(a) => self.unary(a, |t, x| t.b.bswap(x)),
+            Int::Brev8(a) => self.unary(a, |t, x| {
+                let r = t.b.bitrev(x);
+                t.b.bswap(r)
+            }),
+            Int::OrcB(a) => self.unary(a, |t, x| t.orc_b(x)),
+            Int::Clzw(a) => self.unary_w(a, |t, x| t.b.clz(x)),
+            Int::Ctzw(a) => self.unary_w(a, |t, x| t.b.ctz(x)),
+            Int::Cpopw(a) => self.unary_w(a, |t, x| t.b.popcnt(x)),
+            Int::Pack(a) => self.reg(a, |t, x, y| t.b.bfi(x, y, 32, 32)),
+            Int::Packh(a) => self.reg(a, |t, x, y| {
+                let lo = t.b.zext8(x);
+                t.b.bfi(lo, y, 8, 8)
+            }),
+            Int::Packw(a) => self.reg_w(a, |t, x, y| t.b.bfi(x, y, 16, 16)),
+            Int::Clmul(a) => self.reg(a, |t, x, y| t.b.call(helpers::CLMUL, Type::I64, &[x, y])),
+            Int::Clmulh(a) => self.reg(a, |t, x, y| t.b.call(helpers::CLMULH, Type::I64, &[x, y])),
+            Int::Clmulr(a) => self.reg(a, |t, x, y| t.b.call(helpers::CLMULR, Type::I64, &[x, y])),
+            Int::Xperm4(a) => self.reg(a, |t, x, y| t.b.call(helpers::XPERM4, Type::I64, &[x, y])),
+            Int::Xperm8(a) => self.reg(a, |t, x, y| t.b.call(helpers::XPERM8, Type::I64, &[x, y])),
+            Int::Fence(a) => {
+                // Only an earlier store before a later load needs the host to wait.
+                let (pred, succ) = (a.pred as u32, a.succ as u32);
+                self.b.fence(if pred & 5 != 0 && succ & 10 != 0 { 0 } else { 1 });
+            }
+            Int::FenceI(_) => {
+                // No address: all code may have changed.
+                let all = self.b.const64(0);
+                self.b.push(Op::InvalCode, Type::Void, ir::Attr::None, &[all], 1 << 47);
+                return Flow::End(Term::Resume { pc: self.next() });
+            }
+            Int::Ecall(_) => return Flow::End(Term::Syscall { next: self.next() }),
+            Int::Ebreak(_) => {
+                return Flow::End(Term::Trap { kind: TrapKind::Break, pc: self.pc, info: 0 });
+            }
+            Int::WrsNto(_) | Int::WrsSto(_) => {}
+            Int::CboInval(_) | Int::CboClean(_) | Int::CboFlush(_) => {}
+            Int::CboZero(a) => {
+                let x = self.x(a.rs1 as u32);
+                let mask = self.b.const64(!63);
+                let base = self.b.and(x, mask);
+                let zero = self.b.vconst(0, true);
+                for i in 0..4 {
+                    self.b.store(Mem::plain(Size::Q), base, Val::NONE, 16 * i, zero);
+                }
+            }
+            Int::Csrrw(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Write, Source::Reg(a.rs1 as u32)),
+            Int::Csrrs(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Set, Source::Reg(a.rs1 as u32)),
+            Int::Csrrc(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Clear, Source::Reg(a.rs1 as u32)),
+            Int::Csrrwi(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Write, Source::Imm(a.rs1 as u32)),
+            Int::Csrrsi(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Set, Source::Imm(a.rs1 as u32)),
+            Int::Csrrci(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Clear, Source::Imm(a.rs1 as u32)),
+        }
+        Flow::Next
+    }
+
+    fn branch(&mut self, cc: Cc, rs1: u32, rs2: u32, imm: i64) -> Flow {
+        let (a, b) = (self.x(rs1), self.x(rs2));
+        let d = self.b.sub(a, b);
+        let flags = self.b.flags_of(d);
+        let then = Target::Pc(self.pc.wrapping_add((imm * 2) as u64));
+        Flow::End(Term::Branch { flags, cc, then, els: Target::Pc(self.next()) })
+    }
+
+    fn load(&mut self, a: ArgsLoad) {
+        let size = Size::from_log2(a.size as u32).unwrap_or(Size::D);
+        let (base, disp) = self.address(a.rs1 as u32, i64::from(a.imm));
+        let mut mem = Mem::plain(size);
+        if a.sign != 0 {
+            mem.ext = Ext::Sign;
+        }
+        let v = self.b.load(Type::I64, mem, base, Val::NONE, disp);
+        self.set(a.rd as u32, v);
+    }
+
+    fn imm(&mut self, a: ArgsI, f: impl Fn(&mut Self, Val, Val) -> Val) {
+        let x = self.x(a.rs1 as u32);
+        let y = self.b.const64(i64::from(a.imm) as u64);
+        let v = f(self, x, y);
+        self.set(a.rd as u32, v);
+    }
+
+    fn shift_imm(&mut self, a: ArgsShi, f: impl Fn(&mut Self, Val, Val) -> Val) {
+        let x = self.x(a.rs1 as u32);
+        let y = self.b.const64(a.sh as u64);
+        let v = f(self, x, y);
+        self.set(a.rd as u32, v);
+    }
+
+    fn shift_imm_w(&mut self, a: ArgsShi, f: impl Fn(&mut Self, Val, Val) -> Val) {
+        let x = self.w(a.rs1 as u32);
+        let y = self.b.const32(a.sh as u32);
+        let v = f(self, x, y);
+        self.set(a.rd as u32, v);
+    }
+
+    fn reg(&mut self, a: ArgsR, f: impl Fn(&mut Self, Val, Val) -> Val) {
+        let (x, y) = (self.x(a.rs1 as u32), self.x(a.rs2 as u32));
+        let v = f(self, x, y);
+        self.set(a.rd as u32, v);
+    }
+
+    fn reg_w(&mut self, a: ArgsR, f: impl Fn(&mut Self, Val, Val) -> Val) {
+        let (x, y) = (self.w(a.rs1 as u32), self.w(a.rs2 as u32));
+        let v = f(self, x, y);
+        self.set(a.rd as u32, v);
+    }
+
+    fn reg_uw(&mut self, a: ArgsR, n: u64) {
+        self.reg(a, |t, x, y| {
+            let w = t.b.trunc(x);
+            let z = t.b.zext32(w);
+            t.shift_add(z, y, n)
+        });
+    }
+
+    fn unary(&mut self, a: ArgsUn, f: impl Fn(&mut Self, Val) -> Val) {
+        let x = self.x(a.rs1 as u32);
+        let v = f(self, x);
+        self.set(a.rd as u32, v);
+    }
+
+    fn unary_w(&mut self, a: ArgsUn, f: impl Fn(&mut Self, Val) -> Val) {
+        let x = self.w(a.rs1 as u32);
+        let v = f(self, x);
+        self.set(a.rd as u32, v);
+    }
+
+    fn less(&mut self, cc: Cc, x: Val, y: Val) -> Val {
+        let d = self.b.sub(x, y);
+        let f = self.b.flags_of(d);
+        self.b.setcc(Type::I64, cc, f)
+    }
+
+    fn shift_add(&mut self, x: Val, y: Val, n: u64) -> Val {
+        let c = self.b.const64(n);
+        let s = self.b.shl(x, c);
+        self.b.add(s, y)
+    }
+
+    /// x op (1 << y)
+    fn bit(&mut self, op: Op, x: Val, y: Val) -> Val {
+        let one = self.b.const64(1);
+        let m = self.b.shl(one, y);
+        self.b.push(op, Type::I64, ir::Attr::None, &[x, m], 0)
+    }
+
+    fn bit_test(&mut self, x: Val, y: Val) -> Val {
+        let s = self.b.shr(x, y);
+        let one = self.b.const64(1);
+        self.b.and(s, one)
+    }
+
+    /// Zero if y compares `cc` with zero, else x.
+    fn czero(&mut self, cc: Cc, x: Val, y: Val) -> Val {
+        let t = self.b.and(y, y);
+        let f = self.b.flags_of(t);
+        let zero = self.b.const64(0);
+        self.b.select(cc, f, zero, x)
+    }
+
+    /// Division by zero gives all ones (manual, "Division Operations").
+    fn divide(&mut self, op: Op, x: Val, y: Val) -> Val {
+        let ty = self.b.ty(x);
+        let q = self.b.push(op, ty, ir::Attr::None, &[x, y], 0);
+        let t = self.b.and(y, y);
+        let f = self.b.flags_of(t);
+        let ones = self.b.iconst(ty, u64::MAX);
+        self.b.select(Cc::Eq, f, ones, q)
+    }
+
+    /// Each byte all ones unless it is zero.
+    fn orc_b(&mut self, x: Val) -> Val {
+        // Bit 7 of each byte of (x | (x & 0x7f) + 0x7f) says that the byte is not zero.
+        let low = self.b.const64(0x7f7f_7f7f_7f7f_7f7f);
+        let a = self.b.and(x, low);
+        let s = self.b.add(a, low);
+        let o = self.b.or(s, x);
+        let top = self.b.andn(o, low);
+        let seven = self.b.const64(7);
+        let ones = self.b.shr(top, seven);
+        let ff = self.b.const64(0xff);
+        self.b.mul(ones, ff)
+    }
+
+    /// The CSRs that user programs reach: fflags, frm, fcsr, cycle, time, instret.
+    fn csr(&mut self, csr: u32, rd: u32, op: CsrOp, src: Source) -> Flow {
+        let writes = match (op, src) {
+            (CsrOp::Write, _) => true,
+            (_, Source::Reg(n) | Source::Imm(n)) => n != 0,
+        };
+        let old = match csr {
+            1 => self.fflags(),
+            2 => self.b.get(cpu::FRM, Type::I32),
+            3 => {
+                let f = self.fflags();
+                let r = self.b.get(cpu::FRM, Type::I32);
+                self.b.bfi(f, r, 5, 3)
+            }
+            0xc00 | 0xc02 | 0xc01 | 0xc03..=0xc1f if !writes => {
+                let h = if csr == 0xc01 { helpers::TIME } else { helpers::CYCLE };
+                let v = self.b.call(h, Type::I64, &[]);
+                self.set(rd, v);
+                return Flow::Next;
+            }
+            _ => return Flow::Undefined,
+        };
+        let operand = match src {
+            Source::Reg(n) => self.w(n),
+            Source::Imm(n) => self.b.const32(n),
+        };
+        let new = match op {
+            CsrOp::Write => operand,
+            CsrOp::Set => self.b.or(old, operand),
+            CsrOp::Clear => self.b.andn(old, operand),
+        };
+        if rd != 0 {
+            let v = self.b.zext32(old);
+            self.set(rd, v);
+        }
+        if !writes {
+            return Flow::Next;
+        }
+        if csr != 2 {
+            let m = self.b.const32(31);
+            let five = self.b.and(new, m);
+            let rev = self.b.bitrev(five);
+            let n = self.b.const32(27);
+            let flags = self.b.shr(rev, n);
+            self.b.push(Op::SetFpFlags, Type::Void, ir::Attr::None, &[flags], 0);
+        }
+        if csr == 1 {
+            return Flow::Next;
+        }
+        let frm = self.b.ubfx(new, if csr == 2 { 0 } else { 5 }, 3);
+        self.b.set(cpu::FRM, frm);
+        // frm counts nearest, zero, down, up, away; the IR nearest, up, down, zero, away.
+        let four = self.b.const32(4);
+        let d = self.b.sub(four, frm);
+        let three = self.b.const32(3);
+        let lo = self.b.and(d, three);
+        let hi = self.b.and(frm, four);
+        let round = self.b.or(lo, hi);
+        self.b.push(Op::SetRound, Type::Void, ir::Attr::None, &[round], 0);
+        Flow::End(Term::Resume { pc: self.next() })
+    }
+
+    /// fflags: the IR's flags in reverse order.
+    fn fflags(&mut self) -> Val {
+        let f = self.b.push(Op::GetFpFlags, Type::I32, ir::Attr::None, &[], 0);
+        let rev = self.b.bitrev(f);
+        let n = self.b.const32(27);
+        self.b.shr(rev, n)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum CsrOp {
+    Write,
+    Set,
+    Clear,
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    Reg(u32),
+    Imm(u32),
+}
