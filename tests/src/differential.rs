@@ -62,7 +62,8 @@ impl Rng {
                 s(self) | s(self) << 32
             }
             6 => {
-                let special = [0u64, 0x8000_0000, 0x7f80_0000, 0x7fc0_0001, 0x7f80_0001, 0x0000_0001, 0x0080_0000];
+                let special =
+                    [0u64, 0x8000_0000, 0x7f80_0000, 0x7fc0_0001, 0x7f80_0001, 0x0000_0001, 0x0080_0000];
                 special[self.below(7) as usize] | special[self.below(7) as usize] << 32
             }
             7 => 0x0010_0000_0000_0000 | self.next_u64() & 0x801f_ffff_ffff_ffff,
@@ -135,22 +136,35 @@ impl Memory for TestMemory {
         Ok(unsafe {
             match size {
                 Size::B => {
-                    let r = AtomicU8::from_ptr(addr as *mut u8).compare_exchange(expected as u8, new as u8, o, o);
+                    let r =
+                        AtomicU8::from_ptr(addr as *mut u8).compare_exchange(expected as u8, new as u8, o, o);
                     u128::from(r.unwrap_or_else(|e| e))
                 }
                 Size::H => {
-                    let r =
-                        AtomicU16::from_ptr(addr as *mut u16).compare_exchange(expected as u16, new as u16, o, o);
+                    let r = AtomicU16::from_ptr(addr as *mut u16).compare_exchange(
+                        expected as u16,
+                        new as u16,
+                        o,
+                        o,
+                    );
                     u128::from(r.unwrap_or_else(|e| e))
                 }
                 Size::S => {
-                    let r =
-                        AtomicU32::from_ptr(addr as *mut u32).compare_exchange(expected as u32, new as u32, o, o);
+                    let r = AtomicU32::from_ptr(addr as *mut u32).compare_exchange(
+                        expected as u32,
+                        new as u32,
+                        o,
+                        o,
+                    );
                     u128::from(r.unwrap_or_else(|e| e))
                 }
                 Size::D | Size::Q => {
-                    let r =
-                        AtomicU64::from_ptr(addr as *mut u64).compare_exchange(expected as u64, new as u64, o, o);
+                    let r = AtomicU64::from_ptr(addr as *mut u64).compare_exchange(
+                        expected as u64,
+                        new as u64,
+                        o,
+                        o,
+                    );
                     u128::from(r.unwrap_or_else(|e| e))
                 }
             }
@@ -286,7 +300,8 @@ impl Pair {
         text += &format!("exit: interpreter {:?}, translated {:?}\n", results[0].0, results[1].0);
         for (a, b) in results[0].1.iter().zip(&results[1].1) {
             if a != b {
-                text += &format!("  {:8} interpreter {:#034x}\n           translated  {:#034x}\n", a.0, a.1, b.1);
+                text +=
+                    &format!("  {:8} interpreter {:#034x}\n           translated  {:#034x}\n", a.0, a.1, b.1);
             }
         }
         if let Some(at) = (0..LEN).find(|&k| results[0].2[k] != results[1].2[k]) {

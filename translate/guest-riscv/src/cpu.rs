@@ -88,17 +88,8 @@ impl Features {
 
 const GC: Features = Features(0).with(&[E::Rv64, E::M, E::A, E::F, E::D, E::C]);
 const RVA22: Features = GC.with(&[E::Zba, E::Zbb, E::Zbs, E::Zicbom, E::Zicboz, E::Zfhmin]);
-const MAX: Features = RVA22.with(&[
-    E::Zbc,
-    E::Zbkb,
-    E::Zbkx,
-    E::Zicond,
-    E::Zawrs,
-    E::Zacas,
-    E::Zabha,
-    E::Zfh,
-    E::Zcb,
-]);
+const MAX: Features =
+    RVA22.with(&[E::Zbc, E::Zbkb, E::Zbkx, E::Zicond, E::Zawrs, E::Zacas, E::Zabha, E::Zfh, E::Zcb]);
 
 /// A CPU model.
 #[derive(Debug, Clone, Copy)]
@@ -141,8 +132,10 @@ impl Cpu {
             "any" => "max",
             name => name,
         };
-        let model =
-            MODELS.iter().find(|m| m.name == name).ok_or_else(|| format!("unable to find CPU model '{name}'"))?;
+        let model = MODELS
+            .iter()
+            .find(|m| m.name == name)
+            .ok_or_else(|| format!("unable to find CPU model '{name}'"))?;
         let mut cpu = Cpu { name: model.name, features: model.features };
         for property in parts {
             let (key, value) = property.split_once('=').unwrap_or((property, "on"));
@@ -161,7 +154,14 @@ impl Cpu {
 
     /// AT_HWCAP: a bit for each single-letter extension.
     pub fn hwcap(&self) -> u64 {
-        let letters = [('i', None), ('m', Some(E::M)), ('a', Some(E::A)), ('f', Some(E::F)), ('d', Some(E::D)), ('c', Some(E::C))];
+        let letters = [
+            ('i', None),
+            ('m', Some(E::M)),
+            ('a', Some(E::A)),
+            ('f', Some(E::F)),
+            ('d', Some(E::D)),
+            ('c', Some(E::C)),
+        ];
         letters
             .iter()
             .filter(|(_, f)| f.is_none_or(|f| self.features.has(f)))
@@ -199,12 +199,13 @@ pub fn f(n: u32) -> SlotId {
 pub const FRM: SlotId = SlotId(63);
 
 const X_NAMES: [&str; 31] = [
-    "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "s2", "s3",
-    "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
+    "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7",
+    "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 ];
 const F_NAMES: [&str; 32] = [
-    "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "fs0", "fs1", "fa0", "fa1", "fa2", "fa3", "fa4", "fa5",
-    "fa6", "fa7", "fs2", "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
+    "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "fs0", "fs1", "fa0", "fa1", "fa2", "fa3", "fa4",
+    "fa5", "fa6", "fa7", "fs2", "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8",
+    "ft9", "ft10", "ft11",
 ];
 
 /// Offset of x1 in the guest part of the state block; the others follow.

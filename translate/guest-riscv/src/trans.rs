@@ -19,8 +19,6 @@ pub(crate) enum Flow {
 pub(crate) struct Tr<'a> {
     /// Where the IR goes.
     pub b: &'a mut Builder,
-    /// The CPU.
-    pub cpu: &'a Cpu,
     /// Mode bits: the frm field.
     pub mode: u64,
     /// Address of the instruction.
@@ -43,7 +41,7 @@ pub(crate) fn word_of(bytes: &[u8], features: &Features) -> Option<u32> {
 /// Translates the basic block that `req` asks for.
 pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
     b.begin_block(req.pc);
-    let mut t = Tr { b, cpu, mode: req.mode, pc: req.pc, len: 4, boxed: 0 };
+    let mut t = Tr { b, mode: req.mode, pc: req.pc, len: 4, boxed: 0 };
     let trap = |kind, pc| Term::Trap { kind, pc, info: 0 };
     if req.pc & 1 != 0 {
         t.b.insn(req.pc);

@@ -1,7 +1,7 @@
 //! A, Zabha, Zacas.
 
 use crate::cpu;
-use crate::decode::{Atomic, ArgsAmo};
+use crate::decode::{ArgsAmo, Atomic};
 use crate::trans::{Flow, Tr};
 use ir::{Mem, Op, Order, Rmw, Shape, Size, Type, Val};
 
@@ -18,19 +18,19 @@ impl Tr<'_> {
     pub(crate) fn atomic(&mut self, insn: Atomic) -> Flow {
         match insn {
             Atomic::Lr(a) => {
-                let (size, ty) = self.width(a.size as u32);
-                let addr = self.x(a.rs1 as u32);
-                let mem = Mem::plain(size).natural().with_order(order(a.aq as u32, a.rl as u32));
+                let (size, ty) = self.width(a.size);
+                let addr = self.x(a.rs1);
+                let mem = Mem::plain(size).natural().with_order(order(a.aq, a.rl));
                 let v = self.b.ll(ty, mem, addr);
-                self.set(a.rd as u32, v);
+                self.set(a.rd, v);
             }
             Atomic::Sc(a) => {
-                let (size, ty) = self.width(a.size as u32);
-                let addr = self.x(a.rs1 as u32);
-                let v = if ty == Type::I32 { self.w(a.rs2 as u32) } else { self.x(a.rs2 as u32) };
-                let mem = Mem::plain(size).natural().with_order(order(a.aq as u32, a.rl as u32));
+                let (size, ty) = self.width(a.size);
+                let addr = self.x(a.rs1);
+                let v = if ty == Type::I32 { self.w(a.rs2) } else { self.x(a.rs2) };
+                let mem = Mem::plain(size).natural().with_order(order(a.aq, a.rl));
                 let r = self.b.sc(mem, addr, v);
-                self.set(a.rd as u32, r);
+                self.set(a.rd, r);
             }
             Atomic::Amoswap(a) => self.amo(a, Rmw::Swap),
             Atomic::Amoadd(a) => self.amo(a, Rmw::Add),
@@ -42,31 +42,31 @@ impl Tr<'_> {
             Atomic::Amominu(a) => self.amo(a, Rmw::UMin),
             Atomic::Amomaxu(a) => self.amo(a, Rmw::UMax),
             Atomic::Amocas(a) => {
-                let (size, ty) = self.width(a.size as u32);
-                let addr = self.x(a.rs1 as u32);
+                let (size, ty) = self.width(a.size);
+                let addr = self.x(a.rs1);
                 let (expected, new) = if ty == Type::I32 {
-                    (self.w(a.rd as u32), self.w(a.rs2 as u32))
+                    (self.w(a.rd), self.w(a.rs2))
                 } else {
-                    (self.x(a.rd as u32), self.x(a.rs2 as u32))
+                    (self.x(a.rd), self.x(a.rs2))
                 };
                 let expected = self.low(size, expected);
                 let mem = Mem::plain(size).natural().with_order(Order::AcqRel);
                 let old = self.b.cas(mem, addr, expected, new);
                 let old = self.extend(size, old);
-                self.set(a.rd as u32, old);
+                self.set(a.rd, old);
             }
             Atomic::AmocasQ(a) => {
-                let addr = self.x(a.rs1 as u32);
-                let expected = self.pair(a.rd as u32);
-                let new = self.pair(a.rs2 as u32);
+                let addr = self.x(a.rs1);
+                let expected = self.pair(a.rd);
+                let new = self.pair(a.rs2);
                 let mem = Mem::plain(Size::Q).natural().with_order(Order::AcqRel);
                 let old = self.b.cas(mem, addr, expected, new);
                 if a.rd != 0 {
                     let d = Shape::new(Size::D, 2);
                     let lo = self.b.vget(Type::I64, d, false, old, 0);
                     let hi = self.b.vget(Type::I64, d, false, old, 1);
-                    self.b.set(cpu::x(a.rd as u32), lo);
-                    self.b.set(cpu::x(a.rd as u32 + 1), hi);
+                    self.b.set(cpu::x(a.rd), lo);
+                    self.b.set(cpu::x(a.rd + 1), hi);
                 }
             }
         }
@@ -107,12 +107,12 @@ impl Tr<'_> {
     }
 
     fn amo(&mut self, a: ArgsAmo, op: Rmw) {
-        let (size, ty) = self.width(a.size as u32);
-        let addr = self.x(a.rs1 as u32);
-        let v = if ty == Type::I32 { self.w(a.rs2 as u32) } else { self.x(a.rs2 as u32) };
-        let mem = Mem::plain(size).natural().with_order(order(a.aq as u32, a.rl as u32));
+        let (size, ty) = self.width(a.size);
+        let addr = self.x(a.rs1);
+        let v = if ty == Type::I32 { self.w(a.rs2) } else { self.x(a.rs2) };
+        let mem = Mem::plain(size).natural().with_order(order(a.aq, a.rl));
         let old = self.b.rmw(mem, op, addr, v);
         let old = self.extend(size, old);
-        self.set(a.rd as u32, old);
+        self.set(a.rd, old);
     }
 }

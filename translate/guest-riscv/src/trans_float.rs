@@ -103,27 +103,27 @@ impl Tr<'_> {
     }
 
     fn fused(&mut self, a: crate::decode::ArgsR4, negate: u64) -> Flow {
-        let Some(round) = self.round(a.rm as u32) else { return Flow::Undefined };
-        let s = size(a.fmt as u32);
-        let (x, y, z) = (self.f(a.rs1 as u32, s), self.f(a.rs2 as u32, s), self.f(a.rs3 as u32, s));
+        let Some(round) = self.round(a.rm) else { return Flow::Undefined };
+        let s = size(a.fmt);
+        let (x, y, z) = (self.f(a.rs1, s), self.f(a.rs2, s), self.f(a.rs3, s));
         let fp = self.fp(s, round);
         let v = self.b.fop(Op::FMa, fp, &[z, x, y], negate);
-        self.set_f(a.rd as u32, s, v);
+        self.set_f(a.rd, s, v);
         Flow::Next
     }
 
     pub(crate) fn float(&mut self, insn: Float) -> Flow {
         match insn {
             Float::Flh(a) | Float::Flw(a) | Float::Fld(a) => {
-                let s = Size::from_log2(a.size as u32).unwrap_or(Size::D);
-                let (base, disp) = self.address(a.rs1 as u32, i64::from(a.imm));
+                let s = Size::from_log2(a.size).unwrap_or(Size::D);
+                let (base, disp) = self.address(a.rs1, i64::from(a.imm));
                 let v = self.b.load(Type::V128, Mem::plain(s), base, Val::NONE, disp);
-                self.set_f(a.rd as u32, s, v);
+                self.set_f(a.rd, s, v);
             }
             Float::Fsh(a) | Float::Fsw(a) | Float::Fsd(a) => {
-                let s = Size::from_log2(a.size as u32).unwrap_or(Size::D);
-                let (base, disp) = self.address(a.rs1 as u32, i64::from(a.imm));
-                let v = self.b.get(cpu::f(a.rs2 as u32), Type::V128);
+                let s = Size::from_log2(a.size).unwrap_or(Size::D);
+                let (base, disp) = self.address(a.rs1, i64::from(a.imm));
+                let v = self.b.get(cpu::f(a.rs2), Type::V128);
                 self.b.store(Mem::plain(s), base, Val::NONE, disp, v);
             }
             Float::Fmadd(a) => return self.fused(a, 0),
@@ -135,32 +135,32 @@ impl Tr<'_> {
             Float::Fmul(a) => return self.frm(Op::FMul, a),
             Float::Fdiv(a) => return self.frm(Op::FDiv, a),
             Float::Fsqrt(a) => {
-                let Some(round) = self.round(a.rm as u32) else { return Flow::Undefined };
-                let s = size(a.fmt as u32);
-                let x = self.f(a.rs1 as u32, s);
+                let Some(round) = self.round(a.rm) else { return Flow::Undefined };
+                let s = size(a.fmt);
+                let x = self.f(a.rs1, s);
                 let fp = self.fp(s, round);
                 let v = self.b.fop(Op::FSqrt, fp, &[x], 0);
-                self.set_f(a.rd as u32, s, v);
+                self.set_f(a.rd, s, v);
             }
             Float::Fsgnj(a) if a.rs1 == a.rs2 => {
-                let s = size(a.fmt as u32);
-                let x = self.f(a.rs1 as u32, s);
+                let s = size(a.fmt);
+                let x = self.f(a.rs1, s);
                 let low = self.b.vop(Op::VLow, Shape::scalar(s), &[x], 0);
-                self.set_f(a.rd as u32, s, low);
+                self.set_f(a.rd, s, low);
             }
             Float::Fsgnj(a) => self.sign(a, |_, y| y),
             Float::Fsgnjn(a) => {
-                let sh = Shape::scalar(size(a.fmt as u32));
+                let sh = Shape::scalar(size(a.fmt));
                 self.sign(a, |t, y| t.b.vop(Op::VNot, sh, &[y], 0));
             }
             Float::Fsgnjx(a) => {
-                let s = size(a.fmt as u32);
-                let (x, y) = (self.f(a.rs1 as u32, s), self.f(a.rs2 as u32, s));
+                let s = size(a.fmt);
+                let (x, y) = (self.f(a.rs1, s), self.f(a.rs2, s));
                 let mask = self.b.vconst(1 << (s.bits() - 1), false);
                 let sh = Shape::scalar(s);
                 let m = self.b.vop(Op::VAnd, sh, &[y, mask], 0);
                 let v = self.b.vop(Op::VXor, sh, &[x, m], 0);
-                self.set_f(a.rd as u32, s, v);
+                self.set_f(a.rd, s, v);
             }
             Float::Fmin(a) => self.min_max(Op::FMinNm, a),
             Float::Fmax(a) => self.min_max(Op::FMaxNm, a),
@@ -168,27 +168,27 @@ impl Tr<'_> {
             Float::Flt(a) => self.compare(Op::FCmpGt, a, true),
             Float::Fle(a) => self.compare(Op::FCmpGe, a, true),
             Float::Fclass(a) => {
-                let s = size(a.fmt as u32);
-                let x = self.f(a.rs1 as u32, s);
+                let s = size(a.fmt);
+                let x = self.f(a.rs1, s);
                 let bits = self.b.vget(Type::I64, Shape::new(s, 1), false, x, 0);
                 let width = self.b.const64(s as u64);
                 let v = self.b.call(helpers::FCLASS, Type::I64, &[bits, width]);
-                self.set(a.rd as u32, v);
+                self.set(a.rd, v);
             }
             Float::FcvtF(a) => {
-                let Some(round) = self.round(a.rm as u32) else { return Flow::Undefined };
-                let (to, from) = (size(a.fmt as u32), size(a.from as u32));
+                let Some(round) = self.round(a.rm) else { return Flow::Undefined };
+                let (to, from) = (size(a.fmt), size(a.from));
                 // A widening conversion is exact.
                 let round = if to > from { Round::Dynamic } else { round };
-                let x = self.f(a.rs1 as u32, from);
+                let x = self.f(a.rs1, from);
                 let fp = self.fp(from, round);
                 let v = self.b.fcvt(Op::FCvt, Type::V128, fp, to, x, 0);
-                self.set_f(a.rd as u32, to, v);
+                self.set_f(a.rd, to, v);
             }
             Float::FcvtX(a) => {
-                let Some(round) = self.round(a.rm as u32) else { return Flow::Undefined };
-                let s = size(a.fmt as u32);
-                let x = self.f(a.rs1 as u32, s);
+                let Some(round) = self.round(a.rm) else { return Flow::Undefined };
+                let s = size(a.fmt);
+                let x = self.f(a.rs1, s);
                 let fp = self.fp(s, round);
                 let (ty, max) = match (a.wide != 0, a.uns != 0) {
                     (false, false) => (Type::I32, i32::MAX as u64),
@@ -202,75 +202,75 @@ impl Tr<'_> {
                 let unordered = self.b.fcmp(fp, x, x, false);
                 let max = self.b.iconst(ty, max);
                 let v = self.b.select(Cc::Vs, unordered, max, v);
-                self.set(a.rd as u32, v);
+                self.set(a.rd, v);
             }
             Float::FcvtFx(a) => {
-                let Some(round) = self.round(a.rm as u32) else { return Flow::Undefined };
-                let s = size(a.fmt as u32);
-                let x = if a.wide != 0 { self.x(a.rs1 as u32) } else { self.w(a.rs1 as u32) };
+                let Some(round) = self.round(a.rm) else { return Flow::Undefined };
+                let s = size(a.fmt);
+                let x = if a.wide != 0 { self.x(a.rs1) } else { self.w(a.rs1) };
                 // 32-bit integers are exact in double precision.
                 let round = if s == Size::D && a.wide == 0 { Round::Dynamic } else { round };
                 let fp = self.fp(s, round);
                 let op = if a.uns != 0 { Op::UToF } else { Op::SToF };
                 let v = self.b.fcvt(op, Type::V128, fp, s, x, 0);
-                self.set_f(a.rd as u32, s, v);
+                self.set_f(a.rd, s, v);
             }
             Float::FmvX(a) => {
-                let s = size(a.fmt as u32);
-                let x = self.b.get(cpu::f(a.rs1 as u32), Type::V128);
+                let s = size(a.fmt);
+                let x = self.b.get(cpu::f(a.rs1), Type::V128);
                 let v = self.b.vget(Type::I64, Shape::new(s, 1), true, x, 0);
-                self.set(a.rd as u32, v);
+                self.set(a.rd, v);
             }
             Float::FmvF(a) => {
-                let s = size(a.fmt as u32);
-                let x = self.x(a.rs1 as u32);
+                let s = size(a.fmt);
+                let x = self.x(a.rs1);
                 let v = self.b.push(Op::VDup, Type::V128, Attr::Vec(Shape::scalar(s)), &[x], 0);
-                self.set_f(a.rd as u32, s, v);
+                self.set_f(a.rd, s, v);
             }
         }
         Flow::Next
     }
 
     fn frm(&mut self, op: Op, a: crate::decode::ArgsFrm) -> Flow {
-        self.binary(op, a.rd as u32, a.rs1 as u32, a.rs2 as u32, a.rm as u32, a.fmt as u32)
+        self.binary(op, a.rd, a.rs1, a.rs2, a.rm, a.fmt)
     }
 
     /// The magnitude of rs1 with the sign of (a function of) rs2.
     fn sign(&mut self, a: crate::decode::ArgsFr, f: impl Fn(&mut Self, Val) -> Val) {
-        let s = size(a.fmt as u32);
-        let (x, y) = (self.f(a.rs1 as u32, s), self.f(a.rs2 as u32, s));
+        let s = size(a.fmt);
+        let (x, y) = (self.f(a.rs1, s), self.f(a.rs2, s));
         let y = f(self, y);
         let mask = self.b.vconst(1 << (s.bits() - 1), false);
         let v = self.b.vop(Op::VBsl, Shape::scalar(s), &[mask, y, x], 0);
-        self.set_f(a.rd as u32, s, v);
+        self.set_f(a.rd, s, v);
     }
 
     /// IEEE 754-2019 minimumNumber and maximumNumber: a NaN of either kind loses, a signalling one raises invalid.
     fn min_max(&mut self, op: Op, a: crate::decode::ArgsFr) {
-        let s = size(a.fmt as u32);
+        let s = size(a.fmt);
         let fp = self.fp(s, Round::Dynamic);
         let sh = Shape::scalar(s);
         let nan = self.b.vconst(canonical(s), false);
-        let mut quiet = |t: &mut Self, n: u32| {
+        let quiet = |t: &mut Self, n: u32| {
             let v = t.f(n, s);
             let number = t.b.fop(Op::FCmpEq, fp, &[v, v], 0);
             t.b.vop(Op::VBsl, sh, &[number, v, nan], 0)
         };
-        let x = quiet(self, a.rs1 as u32);
-        let y = quiet(self, a.rs2 as u32);
+        let x = quiet(self, a.rs1);
+        let y = quiet(self, a.rs2);
         let v = self.b.fop(op, fp, &[x, y], 0);
-        self.set_f(a.rd as u32, s, v);
+        self.set_f(a.rd, s, v);
     }
 
     fn compare(&mut self, op: Op, a: crate::decode::ArgsFr, swap: bool) {
-        let s = size(a.fmt as u32);
-        let (x, y) = (self.f(a.rs1 as u32, s), self.f(a.rs2 as u32, s));
+        let s = size(a.fmt);
+        let (x, y) = (self.f(a.rs1, s), self.f(a.rs2, s));
         let fp = self.fp(s, Round::Dynamic);
         let args = if swap { [y, x] } else { [x, y] };
         let m = self.b.fop(op, fp, &args, 0);
         let v = self.b.vget(Type::I64, Shape::new(s, 1), false, m, 0);
         let one = self.b.const64(1);
         let r = self.b.and(v, one);
-        self.set(a.rd as u32, r);
+        self.set(a.rd, r);
     }
 }

@@ -16,15 +16,15 @@ impl Tr<'_> {
         match insn {
             Int::Lui(a) => {
                 let v = self.b.const64((i64::from(a.imm) << 12) as u64);
-                self.set(a.rd as u32, v);
+                self.set(a.rd, v);
             }
             Int::Auipc(a) => {
                 let v = self.b.addr(self.pc.wrapping_add((i64::from(a.imm) << 12) as u64));
-                self.set(a.rd as u32, v);
+                self.set(a.rd, v);
             }
             Int::Jal(a) => {
                 let target = self.pc.wrapping_add((i64::from(a.imm) * 2) as u64);
-                let (rd, next) = (a.rd as u32, self.next());
+                let (rd, next) = (a.rd, self.next());
                 if rd != 0 {
                     let v = self.b.addr(next);
                     self.set(rd, v);
@@ -36,7 +36,7 @@ impl Tr<'_> {
                 });
             }
             Int::Jalr(a) => {
-                let (rd, rs1, next) = (a.rd as u32, a.rs1 as u32, self.next());
+                let (rd, rs1, next) = (a.rd, a.rs1, self.next());
                 let base = self.x(rs1);
                 let off = self.b.const64(i64::from(a.imm) as u64);
                 let sum = if a.imm == 0 { base } else { self.b.add(base, off) };
@@ -54,19 +54,19 @@ impl Tr<'_> {
                     Term::Indirect { addr }
                 });
             }
-            Int::Beq(a) => return self.branch(Cc::Eq, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
-            Int::Bne(a) => return self.branch(Cc::Ne, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
-            Int::Blt(a) => return self.branch(Cc::Lt, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
-            Int::Bge(a) => return self.branch(Cc::Ge, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
-            Int::Bltu(a) => return self.branch(Cc::Cc, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
-            Int::Bgeu(a) => return self.branch(Cc::Cs, a.rs1 as u32, a.rs2 as u32, i64::from(a.imm)),
+            Int::Beq(a) => return self.branch(Cc::Eq, a.rs1, a.rs2, i64::from(a.imm)),
+            Int::Bne(a) => return self.branch(Cc::Ne, a.rs1, a.rs2, i64::from(a.imm)),
+            Int::Blt(a) => return self.branch(Cc::Lt, a.rs1, a.rs2, i64::from(a.imm)),
+            Int::Bge(a) => return self.branch(Cc::Ge, a.rs1, a.rs2, i64::from(a.imm)),
+            Int::Bltu(a) => return self.branch(Cc::Cc, a.rs1, a.rs2, i64::from(a.imm)),
+            Int::Bgeu(a) => return self.branch(Cc::Cs, a.rs1, a.rs2, i64::from(a.imm)),
             Int::Lb(a) | Int::Lh(a) | Int::Lw(a) | Int::Ld(a) | Int::Lbu(a) | Int::Lhu(a) | Int::Lwu(a) => {
                 self.load(a);
             }
             Int::Sb(a) | Int::Sh(a) | Int::Sw(a) | Int::Sd(a) => {
-                let size = Size::from_log2(a.size as u32).unwrap_or(Size::D);
-                let (base, disp) = self.address(a.rs1 as u32, i64::from(a.imm));
-                let v = self.x(a.rs2 as u32);
+                let size = Size::from_log2(a.size).unwrap_or(Size::D);
+                let (base, disp) = self.address(a.rs1, i64::from(a.imm));
+                let v = self.x(a.rs2);
                 self.b.store(Mem::plain(size), base, Val::NONE, disp, v);
             }
             Int::Addi(a) => self.imm(a, |t, x, y| t.b.add(x, y)),
@@ -142,10 +142,10 @@ impl Tr<'_> {
             Int::Rem(a) => self.reg(a, |t, x, y| t.b.rems(x, y)),
             Int::Remu(a) => self.reg(a, |t, x, y| t.b.remu(x, y)),
             Int::Addiw(a) => {
-                let x = self.w(a.rs1 as u32);
+                let x = self.w(a.rs1);
                 let c = self.b.const32(i64::from(a.imm) as u32);
                 let v = self.b.add(x, c);
-                self.set(a.rd as u32, v);
+                self.set(a.rd, v);
             }
             Int::Slliw(a) => self.shift_imm_w(a, |t, x, y| t.b.shl(x, y)),
             Int::Srliw(a) => self.shift_imm_w(a, |t, x, y| t.b.shr(x, y)),
@@ -194,23 +194,23 @@ impl Tr<'_> {
             Int::Xperm8(a) => self.reg(a, |t, x, y| t.b.call(helpers::XPERM8, Type::I64, &[x, y])),
             Int::Fence(a) => {
                 // Only an earlier store before a later load needs the host to wait.
-                let (pred, succ) = (a.pred as u32, a.succ as u32);
+                let (pred, succ) = (a.pred, a.succ);
                 self.b.fence(if pred & 5 != 0 && succ & 10 != 0 { 0 } else { 1 });
             }
-            Int::FenceI(_) => {
+            Int::FenceI => {
                 // No address: all code may have changed.
                 let all = self.b.const64(0);
                 self.b.push(Op::InvalCode, Type::Void, ir::Attr::None, &[all], 1 << 47);
                 return Flow::End(Term::Resume { pc: self.next() });
             }
-            Int::Ecall(_) => return Flow::End(Term::Syscall { next: self.next() }),
-            Int::Ebreak(_) => {
+            Int::Ecall => return Flow::End(Term::Syscall { next: self.next() }),
+            Int::Ebreak => {
                 return Flow::End(Term::Trap { kind: TrapKind::Break, pc: self.pc, info: 0 });
             }
-            Int::WrsNto(_) | Int::WrsSto(_) => {}
+            Int::WrsNto | Int::WrsSto => {}
             Int::CboInval(_) | Int::CboClean(_) | Int::CboFlush(_) => {}
             Int::CboZero(a) => {
-                let x = self.x(a.rs1 as u32);
+                let x = self.x(a.rs1);
                 let mask = self.b.const64(!63);
                 let base = self.b.and(x, mask);
                 let zero = self.b.vconst(0, true);
@@ -218,12 +218,12 @@ impl Tr<'_> {
                     self.b.store(Mem::plain(Size::Q), base, Val::NONE, 16 * i, zero);
                 }
             }
-            Int::Csrrw(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Write, Source::Reg(a.rs1 as u32)),
-            Int::Csrrs(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Set, Source::Reg(a.rs1 as u32)),
-            Int::Csrrc(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Clear, Source::Reg(a.rs1 as u32)),
-            Int::Csrrwi(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Write, Source::Imm(a.rs1 as u32)),
-            Int::Csrrsi(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Set, Source::Imm(a.rs1 as u32)),
-            Int::Csrrci(a) => return self.csr(a.csr as u32, a.rd as u32, CsrOp::Clear, Source::Imm(a.rs1 as u32)),
+            Int::Csrrw(a) => return self.csr(a.csr, a.rd, CsrOp::Write, Source::Reg(a.rs1)),
+            Int::Csrrs(a) => return self.csr(a.csr, a.rd, CsrOp::Set, Source::Reg(a.rs1)),
+            Int::Csrrc(a) => return self.csr(a.csr, a.rd, CsrOp::Clear, Source::Reg(a.rs1)),
+            Int::Csrrwi(a) => return self.csr(a.csr, a.rd, CsrOp::Write, Source::Imm(a.rs1)),
+            Int::Csrrsi(a) => return self.csr(a.csr, a.rd, CsrOp::Set, Source::Imm(a.rs1)),
+            Int::Csrrci(a) => return self.csr(a.csr, a.rd, CsrOp::Clear, Source::Imm(a.rs1)),
         }
         Flow::Next
     }
@@ -237,47 +237,47 @@ impl Tr<'_> {
     }
 
     fn load(&mut self, a: ArgsLoad) {
-        let size = Size::from_log2(a.size as u32).unwrap_or(Size::D);
-        let (base, disp) = self.address(a.rs1 as u32, i64::from(a.imm));
+        let size = Size::from_log2(a.size).unwrap_or(Size::D);
+        let (base, disp) = self.address(a.rs1, i64::from(a.imm));
         let mut mem = Mem::plain(size);
         if a.sign != 0 {
             mem.ext = Ext::Sign;
         }
         let v = self.b.load(Type::I64, mem, base, Val::NONE, disp);
-        self.set(a.rd as u32, v);
+        self.set(a.rd, v);
     }
 
     fn imm(&mut self, a: ArgsI, f: impl Fn(&mut Self, Val, Val) -> Val) {
-        let x = self.x(a.rs1 as u32);
+        let x = self.x(a.rs1);
         let y = self.b.const64(i64::from(a.imm) as u64);
         let v = f(self, x, y);
-        self.set(a.rd as u32, v);
+        self.set(a.rd, v);
     }
 
     fn shift_imm(&mut self, a: ArgsShi, f: impl Fn(&mut Self, Val, Val) -> Val) {
-        let x = self.x(a.rs1 as u32);
-        let y = self.b.const64(a.sh as u64);
+        let x = self.x(a.rs1);
+        let y = self.b.const64(u64::from(a.sh));
         let v = f(self, x, y);
-        self.set(a.rd as u32, v);
+        self.set(a.rd, v);
     }
 
     fn shift_imm_w(&mut self, a: ArgsShi, f: impl Fn(&mut Self, Val, Val) -> Val) {
-        let x = self.w(a.rs1 as u32);
-        let y = self.b.const32(a.sh as u32);
+        let x = self.w(a.rs1);
+        let y = self.b.const32(a.sh);
         let v = f(self, x, y);
-        self.set(a.rd as u32, v);
+        self.set(a.rd, v);
     }
 
     fn reg(&mut self, a: ArgsR, f: impl Fn(&mut Self, Val, Val) -> Val) {
-        let (x, y) = (self.x(a.rs1 as u32), self.x(a.rs2 as u32));
+        let (x, y) = (self.x(a.rs1), self.x(a.rs2));
         let v = f(self, x, y);
-        self.set(a.rd as u32, v);
+        self.set(a.rd, v);
     }
 
     fn reg_w(&mut self, a: ArgsR, f: impl Fn(&mut Self, Val, Val) -> Val) {
-        let (x, y) = (self.w(a.rs1 as u32), self.w(a.rs2 as u32));
+        let (x, y) = (self.w(a.rs1), self.w(a.rs2));
         let v = f(self, x, y);
-        self.set(a.rd as u32, v);
+        self.set(a.rd, v);
     }
 
     fn reg_uw(&mut self, a: ArgsR, n: u64) {
@@ -289,15 +289,15 @@ impl Tr<'_> {
     }
 
     fn unary(&mut self, a: ArgsUn, f: impl Fn(&mut Self, Val) -> Val) {
-        let x = self.x(a.rs1 as u32);
+        let x = self.x(a.rs1);
         let v = f(self, x);
-        self.set(a.rd as u32, v);
+        self.set(a.rd, v);
     }
 
     fn unary_w(&mut self, a: ArgsUn, f: impl Fn(&mut Self, Val) -> Val) {
-        let x = self.w(a.rs1 as u32);
+        let x = self.w(a.rs1);
         let v = f(self, x);
-        self.set(a.rd as u32, v);
+        self.set(a.rd, v);
     }
 
     fn less(&mut self, cc: Cc, x: Val, y: Val) -> Val {
