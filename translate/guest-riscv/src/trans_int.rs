@@ -371,7 +371,7 @@ impl Tr<'_> {
                 let r = self.b.get(cpu::FRM, Type::I32);
                 self.b.bfi(f, r, 5, 3)
             }
-            0xc00 | 0xc02 | 0xc01 | 0xc03..=0xc1f if !writes => {
+            0xc00..=0xc1f if !writes => {
                 let h = if csr == 0xc01 { helpers::TIME } else { helpers::CYCLE };
                 let v = self.b.call(h, Type::I64, &[]);
                 self.set(rd, v);
