@@ -6,7 +6,8 @@
 
 use guest_aarch64::Aarch64;
 use guest_aarch64::cpu::Cpu;
-use host_x86_64::{Host, Level};
+use host_x86_64::X86_64;
+use host_x86_64::asm::{Features, Level};
 use ir::{BackEnd, BlockRequest, Builder, CompileCx, Guest, Inst, Region};
 use std::fmt::Write as _;
 
@@ -99,7 +100,7 @@ pub fn run_stage(stage: &str, code: &[u8]) -> Result<String, String> {
 }
 
 fn emit(guest: &Aarch64, region: &Region, code: &[u8], level: Level) -> String {
-    let host = Host::at_level(guest.slots(), level);
+    let host = X86_64::new(Features::detect_at_most(level), guest.slots());
     let out = host.compile(region, &mut Cx(guest, Vec::new()));
     let asm = guest.disassemble(PC, code);
     let mut text = String::new();

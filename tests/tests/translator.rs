@@ -5,7 +5,8 @@
 
 use guest_aarch64::cpu::Cpu;
 use guest_aarch64::{Aarch64, decode};
-use host_x86_64::{Host, Level};
+use host_x86_64::X86_64;
+use host_x86_64::asm::{Features, Level};
 use omnirun_tests::differential::{Pair, Rng, Subject, set_up};
 
 /// Groups of rows that branch, trap or read what changes by itself.
@@ -37,9 +38,9 @@ fn main() {
     let first = env("OMNIRUN_SEED").unwrap_or(1);
     let show = env("OMNIRUN_SHOW").unwrap_or(8) as usize;
     let levels: [(&str, fn() -> Box<dyn ir::BackEnd>); 3] = [
-        ("sse4", || Box::new(Host::new(&slots(), Level::Sse))),
-        ("avx2", || Box::new(Host::new(&slots(), Level::Avx2))),
-        ("avx512", || Box::new(Host::new(&slots(), Level::Avx512))),
+        ("sse4", || Box::new(X86_64::new(Features::detect_at_most(Level::Sse), &slots()))),
+        ("avx2", || Box::new(X86_64::new(Features::detect_at_most(Level::Avx2), &slots()))),
+        ("avx512", || Box::new(X86_64::new(Features::detect_at_most(Level::Avx512), &slots()))),
     ];
     let (mut passed, mut failed) = (0u64, 0u64);
     for (name, back_end) in levels {
