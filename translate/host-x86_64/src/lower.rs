@@ -473,6 +473,8 @@ impl C<'_> {
                 if inst.ty == Type::I32 { self.def_z(d) } else { self.def(Loc::R(d)) }
             }
             Type::V128 => {
+                // As above: arguments keep their contents until they are stored.
+                self.xlock = 0;
                 let d = self.xdst(&[]);
                 call.result = Loc::X(d);
                 self.out_call(&call, self.pc);
