@@ -4,7 +4,7 @@
 //! interesting values among them, and some registers point into a small buffer so that memory is reached. Both engines
 //! run the case from the same state; a difference is reported with seed, disassembly and both states.
 
-use engine::{Config, CpuState, Engine, Exit, Memory, Tier};
+use engine::{Config, CpuState, Engine, Exit, LogItem, Memory, Tier};
 use ir::{BackEnd, Guest, Size, Type};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -240,6 +240,10 @@ impl Pair {
             let mut c = Config::new((subject.guest)(), Arc::new(TestMemory), back_end());
             c.tier = tier;
             c.arena = 64 << 20;
+            if std::env::var_os("OMNIRUN_LOG").is_some() && tier == Tier::Quick {
+                c.log_mask = LogItem::OpOpt as u32 | LogItem::OutAsm as u32;
+                c.log = Some(Arc::new(|_, text| eprint!("{text}")));
+            }
             Engine::new(c).expect("memory for an engine")
         };
         let engines = [make(Tier::Interpreter), make(Tier::Quick)];

@@ -372,9 +372,8 @@ impl C<'_> {
             }
             args.push((self.loc[v.index()], ty));
         }
-        while args.last() == Some(&(Loc::Const(0), Type::I64)) && args.len() > inst.args().count() {
-            args.pop();
-        }
+        // An optional operand that is absent is zero: the cells keep what an earlier call left there.
+        args.truncate(inst.op.info().args.len());
         OutCall { desc: self.cx.descriptor(inst), helper, args, result }
     }
     /// Emits a captured call. Only eax is changed, and the result's register.
