@@ -153,6 +153,7 @@ pub fn load(mm: &Mm, arch: &dyn Arch, mut request: Request<'_>) -> Result<Loaded
         None => (program.entry, 0),
     };
     let vdso = map_vdso(mm, arch)?;
+    mm.set_vdso(vdso.clone());
 
     // brk starts behind the program, randomised as the kernel does (here within 32 MiB).
     let mut brk = program.end.saturating_add(PAGE - 1) & !(PAGE - 1);

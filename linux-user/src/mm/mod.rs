@@ -128,6 +128,8 @@ pub struct Mm {
     extra_prot: u32,
     layout: Mutex<Layout>,
     stale: OnceLock<StaleCode>,
+    /// The vDSO's pages.
+    vdso: OnceLock<Range<u64>>,
     /// READ_IMPLIES_EXEC of the personality.
     read_implies_exec: std::sync::atomic::AtomicBool,
 }
@@ -140,6 +142,7 @@ impl Mm {
             extra_prot,
             layout: Mutex::new(Layout::default()),
             stale: OnceLock::new(),
+            vdso: OnceLock::new(),
             read_implies_exec: false.into(),
         }
     }
@@ -154,6 +157,16 @@ impl Mm {
         if self.stale.set(stale).is_err() {
             unreachable!("the translator is bound once");
         }
+    }
+
+    /// Says where the vDSO is. Once.
+    pub fn set_vdso(&self, range: Range<u64>) {
+        let _ = self.vdso.set(range);
+    }
+
+    /// True if `pc` is in the vDSO.
+    pub fn in_vdso(&self, pc: u64) -> bool {
+        self.vdso.get().is_some_and(|range| range.contains(&pc))
     }
 
     /// Sets READ_IMPLIES_EXEC: mappings that can be read can be executed.
