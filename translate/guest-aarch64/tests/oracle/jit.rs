@@ -7,33 +7,27 @@ use host_x86_64::X86_64;
 use ir::state::{flags_from_mem, flags_to_mem};
 use ir::{Guest, Size, SlotId, TrapKind};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// Where code is placed, one instruction after the other so that nothing needs to be invalidated.
+/// Where code is placed, each piece after the last so that nothing needs to be invalidated.
 const CODE: u64 = 0x10_0000;
-const STEP: u64 = 64;
+const STEP: u64 = 512;
 /// `svc 0`
 const SVC: u32 = 0xd400_0001;
 
-/// The instruction at its place, followed by a system call; the window is host memory at its own address.
+/// The instructions at their place, followed by a system call; the window is host memory at its own address.
 #[derive(Default)]
-struct OneInsn {
+struct Code {
     at: AtomicU64,
-    insn: AtomicU32,
+    bytes: Mutex<Vec<u8>>,
 }
 
-impl Memory for OneInsn {
+impl Memory for Code {
     fn fetch(&self, addr: u64, buf: &mut [u8]) -> usize {
         let at = self.at.load(Ordering::Relaxed);
-        let mut code = [0; 8];
-        code[..4].copy_from_slice(&self.insn.load(Ordering::Relaxed).to_le_bytes());
-        code[4..].copy_from_slice(&SVC.to_le_bytes());
-        let code = match addr.wrapping_sub(at) {
-            0 => &code[..],
-            4 => &code[4..],
-            _ => &[],
-        };
+        let bytes = self.bytes.lock().expect("no panic while locked");
+        let code = usize::try_from(addr.wrapping_sub(at)).ok().and_then(|i| bytes.get(i..)).unwrap_or(&[]);
         let n = code.len().min(buf.len());
         buf[..n].copy_from_slice(&code[..n]);
         n
@@ -135,12 +129,12 @@ fn catch_faults() {
 pub struct Jit {
     engine: Box<Engine>,
     cpu: Option<Box<CpuState>>,
-    memory: Arc<OneInsn>,
+    memory: Arc<Code>,
     next: u64,
     _user: Option<std::sync::MutexGuard<'static, ()>>,
 }
 
-fn make_engine(memory: &Arc<OneInsn>) -> Box<Engine> {
+fn make_engine(memory: &Arc<Code>) -> Box<Engine> {
     let guest = Aarch64::new(cpu::Cpu::default());
     let back = X86_64::detect(guest.slots());
     let mut config = Config::new(Box::new(guest), memory.clone(), Box::new(back));
@@ -155,16 +149,17 @@ impl Jit {
         if memory {
             map_window();
         }
-        let memory = Arc::new(OneInsn::default());
+        let memory = Arc::new(Code::default());
         let engine = make_engine(&memory);
         let cpu = Some(engine.new_cpu());
         Jit { engine, cpu, memory, next: CODE, _user: user }
     }
 
-    /// Selects the instruction.
-    pub fn select(&mut self, insn: u32) {
+    /// Selects the instructions.
+    pub fn select(&mut self, code: &[u32]) {
         self.next += STEP;
-        self.memory.insn.store(insn, Ordering::Relaxed);
+        let bytes = code.iter().chain([&SVC]).flat_map(|w| w.to_le_bytes()).collect();
+        *self.memory.bytes.lock().expect("no panic while locked") = bytes;
         self.memory.at.store(self.next, Ordering::Relaxed);
     }
 

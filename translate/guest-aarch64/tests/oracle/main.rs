@@ -150,7 +150,7 @@ fn run(plan: &Plan) {
         };
         let batches = cases.div_ceil(BATCH as u64);
         let mut ahead = next(&mut r);
-        reference.send(ahead.0, &ahead.1);
+        reference.send(&[ahead.0], &ahead.1);
         let (mut bad, mut illegal, mut changed) = (0u64, 0u64, 0u64);
         for i in 0..batches {
             let (insn, before) = ahead;
@@ -158,10 +158,10 @@ fn run(plan: &Plan) {
             before.iter().zip(&mut after).for_each(|(b, s)| (plan.correct)(row, insn, b, s));
             ahead = next(&mut r);
             if i + 1 < batches {
-                reference.send(ahead.0, &ahead.1);
+                reference.send(&[ahead.0], &ahead.1);
             }
-            let mut subject = Subject::new(&guest, insn);
-            jit.select(insn);
+            let mut subject = Subject::new(&guest, &[insn]);
+            jit.select(&[insn]);
             for (b, want) in before.iter().zip(&after) {
                 total += 1;
                 illegal += u64::from(want.status == 4);

@@ -43,10 +43,10 @@ impl Reference {
     }
 
     /// Sends a batch; [`Reference::receive`] must follow before the next but one.
-    pub fn send(&mut self, insn: u32, states: &[State]) {
+    pub fn send(&mut self, code: &[u32], states: &[State]) {
         let memory = u32::from(states.first().is_some_and(|s| !s.window.is_empty()));
         let mut out = Vec::with_capacity(16 + states.len() * (STATE_SIZE + WINDOW_SIZE));
-        for w in [insn, states.len() as u32, memory, 0] {
+        for w in [code.len() as u32, states.len() as u32, memory, 0].iter().chain(code) {
             out.extend(w.to_le_bytes());
         }
         for s in states {

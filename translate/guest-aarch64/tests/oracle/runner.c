@@ -1,6 +1,5 @@
 /*
- * The oracle's half of the instruction tests: a bare AArch64 program that runs single instructions under the reference
- * emulator. It reads batches from standard input (header, then `count` states), runs the instruction once per state and
+ * The oracle's half of the instruction tests: a bare AArch64 program that runs instructions under the reference emulator. It reads batches from standard input (header, `insns` words, `count` states), runs the instructions once per state and
  * writes the states afterwards. The 512 bytes at WINDOW are part of the state, so loads and stores can be tested.
  */
 typedef unsigned char u8;
@@ -11,6 +10,7 @@ typedef unsigned long u64;
 #define WINDOW_PAGE 4096
 #define WINDOW_OFFSET 1024
 #define WINDOW_SIZE 512
+#define MAX_INSNS 64
 
 struct state {
     u64 x[31], sp;
@@ -22,7 +22,7 @@ struct state {
 };
 
 struct header {
-    u32 insn, count, memory, pad;
+    u32 insns, count, memory, pad;
 };
 
 static long call(long n, long a, long b, long c, long d, long e, long f)
@@ -214,8 +214,9 @@ asm(".text\n"
     "code_enter:\n"
     "  ldr x30, [x30, #240]\n"
     "code_insn:\n"
+    "  .rept 65\n"
     "  nop\n"
-    "  b run_after\n"
+    "  .endr\n"
     ".balign 4096\n"
     ".text\n");
 extern u32 code_insn[];
@@ -255,21 +256,23 @@ int main_loop(void)
     if ((u64)page != WINDOW)
         return 2;
     while (read_all(&h, sizeof h)) {
-        if (h.count > 256)
+        if (h.count > 256 || h.insns > MAX_INSNS || !read_all(code_insn, 4 * h.insns))
             return 3;
+        code_insn[h.insns] = 0x14000000 | ((((u64)run_after - (u64)(code_insn + h.insns)) >> 2) & 0x3ffffff);
         u64 size = h.memory ? sizeof(struct state) : sizeof(struct state) - WINDOW_SIZE;
         for (u32 i = 0; i < h.count; i++)
             if (!read_all(&states[i], size))
                 return 4;
-        code_insn[0] = h.insn;
-        asm volatile("dc cvau, %0\n dsb ish\n ic ivau, %0\n dsb ish\n isb" : : "r"(code_insn) : "memory");
+        for (u32 i = 0; i <= h.insns; i++)
+            asm volatile("dc cvau, %0\n dsb ish\n ic ivau, %0" : : "r"(code_insn + i) : "memory");
+        asm volatile("dsb ish\n isb" : : : "memory");
         for (u32 i = 0; i < h.count; i++) {
             if (h.memory)
                 memcpy(page + WINDOW_OFFSET, states[i].window, WINDOW_SIZE);
             caught = 0;
             run(&states[i], code_insn);
             states[i].status = caught;
-            states[i].pc_delta = caught ? after_pc - (u64)code_insn : 4;
+            states[i].pc_delta = caught ? after_pc - (u64)code_insn : 4 * h.insns;
             if (h.memory)
                 memcpy(states[i].window, page + WINDOW_OFFSET, WINDOW_SIZE);
         }

@@ -1,4 +1,4 @@
-//! What is tested: the front end's translation of one instruction, run by the IR interpreter.
+//! What is tested: the front end's translation, run by the IR interpreter.
 
 use crate::state::{State, WINDOW};
 use guest_aarch64::cpu;
@@ -68,32 +68,33 @@ impl Machine for Cpu<'_> {
     fn invalidate_code(&mut self, _addr: u64, _len: u64) {}
 }
 
-/// Translations of one instruction, one per mode.
+/// Translations of some instructions, one per entry and mode.
 pub struct Subject<'a> {
     guest: &'a dyn Guest,
-    insn: u32,
-    regions: Vec<(u64, Region)>,
+    code: Vec<u8>,
+    regions: Vec<((u64, u64), Region)>,
 }
 
 impl Subject<'_> {
-    /// For the instruction `insn`.
-    pub fn new(guest: &dyn Guest, insn: u32) -> Subject<'_> {
-        Subject { guest, insn, regions: Vec::new() }
+    /// For these instructions.
+    pub fn new<'a>(guest: &'a dyn Guest, code: &[u32]) -> Subject<'a> {
+        let code = code.iter().flat_map(|w| w.to_le_bytes()).collect();
+        Subject { guest, code, regions: Vec::new() }
     }
 
-    fn region(&mut self, mode: u64) -> &Region {
-        let at = self.regions.iter().position(|(m, _)| *m == mode).unwrap_or_else(|| {
+    fn region(&mut self, pc: u64, mode: u64) -> &Region {
+        let at = self.regions.iter().position(|(m, _)| *m == (pc, mode)).unwrap_or_else(|| {
             let mut b = Builder::new(mode);
-            let code = self.insn.to_le_bytes();
-            let req = BlockRequest { pc: PC, code: &code, mode, max_insns: 1, tagged: false };
+            let code = &self.code[(pc - PC) as usize..];
+            let req = BlockRequest { pc, code, mode, max_insns: code.len() / 4, tagged: false };
             self.guest.translate_block(&req, &mut b);
-            self.regions.push((mode, b.finish()));
+            self.regions.push(((pc, mode), b.finish()));
             self.regions.len() - 1
         });
         &self.regions[at].1
     }
 
-    /// The state after the instruction.
+    /// The state after the instructions.
     pub fn run(&mut self, before: &State) -> State {
         let guest = self.guest;
         let slots = guest.slots();
@@ -118,8 +119,17 @@ impl Subject<'_> {
         m.set_slot(cpu::SP, u128::from(before.sp));
         m.set_slot(cpu::NZCV, u128::from(before.nzcv >> 28));
         m.set_slot(cpu::FPCR, u128::from(before.fpcr));
-        let mode = guest.mode(&m.state);
-        let exit = run_block(self.region(mode), BlockId(0), &mut m, guest.helpers());
+        let end = PC + self.code.len() as u64;
+        let mut pc = PC;
+        let exit = loop {
+            let mode = guest.mode(&m.state);
+            match run_block(self.region(pc, mode), BlockId(0), &mut m, guest.helpers()) {
+                BlockExit::Next(next) | BlockExit::Resume { pc: next } if (pc + 4..end).contains(&next) => {
+                    pc = next
+                }
+                exit => break exit,
+            }
+        };
         let (status, pc) = match exit {
             BlockExit::Next(pc) | BlockExit::Resume { pc } => (0, pc),
             BlockExit::Trap { kind: TrapKind::Illegal, pc, .. } => (4, pc),
