@@ -8,7 +8,8 @@ use guest_aarch64::decode::{DpImm, DpReg, Insn, Ldst, LdstAtomic, LdstVec, Row, 
 /// End of the mapped page around the window.
 const PAGE_END: u64 = (WINDOW & !4095) + 4096;
 
-fn skip_dp(row: &Row, insn: u32) -> Option<&'static str> {
+/// Data processing that is not compared, with the reason.
+pub fn skip_dp(row: &Row, insn: u32) -> Option<&'static str> {
     if row.features.iter().any(|(f, ..)| *f == Feature::Cssc) {
         return Some("the reference is older than FEAT_CSSC");
     }

@@ -7,6 +7,7 @@
 mod integer;
 mod jit;
 mod reference;
+mod sequences;
 mod state;
 mod subject;
 
@@ -61,7 +62,7 @@ fn no_correction(_: &Row, _: u32, _: &State, _: &mut State) {}
 fn no_change(_: &Row, _: u32, _: &mut State, _: &mut Random) {}
 
 /// Says where `got` differs from `want`, with the registers that the instruction names.
-fn describe(guest: &dyn Guest, row: &Row, insn: u32, before: &State, want: &State, got: &State) -> String {
+fn describe(guest: &dyn Guest, name: &str, insn: u32, before: &State, want: &State, got: &State) -> String {
     use std::fmt::Write;
     let mut out = String::new();
     let text = guest.disassemble(0, &insn.to_le_bytes()).pop().map_or(String::new(), |(_, _, text)| text);
@@ -70,12 +71,12 @@ fn describe(guest: &dyn Guest, row: &Row, insn: u32, before: &State, want: &Stat
     writeln!(
         out,
         "{} {insn:08x} {} fpcr={:08x} nzcv={:08x} fpsr={:08x}",
-        row.name, text, before.fpcr, before.nzcv, before.fpsr
+        name, text, before.fpcr, before.nzcv, before.fpsr
     )
     .expect("string");
-    for (name, n) in fields {
+    for (field, n) in fields {
         let x = before.x.get(n as usize).copied().unwrap_or(0);
-        writeln!(out, "    {name}: v{n}={:032x} x{n}={x:016x}", before.v[n as usize]).expect("string");
+        writeln!(out, "    {field}: v{n}={:032x} x{n}={x:016x}", before.v[n as usize]).expect("string");
     }
     for i in 0..32 {
         if want.v[i] != got.v[i] {
@@ -172,7 +173,7 @@ fn run(plan: &Plan) {
                     if !same(want, &got) {
                         bad += 1;
                         if bad <= number("OMNIRUN_ORACLE_SHOW", 2) {
-                            eprintln!("{by}: {}", describe(&guest, row, insn, b, want, &got));
+                            eprintln!("{by}: {}", describe(&guest, row.name, insn, b, want, &got));
                         }
                     }
                 }
