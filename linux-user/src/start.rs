@@ -61,6 +61,7 @@ pub fn main(binary: &GuestBinary) -> ! {
     };
     match prepare(binary, options) {
         Ok(mut task) => {
+            crate::sys::std_fds::restore();
             let code = run_task(&mut task);
             exit::leave_thread(&mut task, code);
             exit::exit_group(code)

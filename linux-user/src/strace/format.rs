@@ -206,9 +206,10 @@ impl Printer {
     /// A structure's bytes as `{field=value, ...}`.
     pub fn structure(&mut self, id: StructId, raw: &[u8]) {
         self.out.push('{');
-        let mut first = true;
+        let (mut first, mut more) = (true, false);
         for f in &layout(id, self.abi).fields {
             if f.field.show == Show::Hidden {
+                more |= !f.field.name.starts_with('_');
                 continue;
             }
             if !first {
@@ -240,6 +241,9 @@ impl Printer {
             if f.field.count > 0 {
                 self.out.push(']');
             }
+        }
+        if more {
+            self.out.push_str(", ...");
         }
         self.out.push('}');
     }

@@ -96,7 +96,8 @@ fn exited(tid: i32, status: i32) {
 /// Arguments from `from` on, as long as `when` allows them; returns the first that is left.
 fn arguments(p: &mut Printer, desc: &CallDesc, a: &[u64; 6], from: usize, after: Option<u64>) -> usize {
     for (i, arg) in desc.args.iter().enumerate().skip(from) {
-        if after.is_none() && matches!(arg.ty, ArgTy::Mem(m) if m.dir != Dir::In) {
+        let written = matches!(arg.ty, ArgTy::Mem(m) if m.dir != Dir::In) || special::written(p, desc, a, i);
+        if after.is_none() && written {
             return i;
         }
         if i > 0 {

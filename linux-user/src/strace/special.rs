@@ -53,6 +53,19 @@ fn option_set(level: u64) -> Option<FlagSetId> {
     }
 }
 
+/// True if argument `i` is an address whose content the kernel writes, though its type does not say so.
+pub fn written(p: &Printer, desc: &CallDesc, a: &[u64; 6], i: usize) -> bool {
+    match (desc.id, desc.args[i].name) {
+        (CallId::Ioctl, "arg") => p
+            .known_ioctl(a[1] & 0xffff_ffff)
+            .is_some_and(|d| matches!(d.arg, IoctlArg::Mem(dir, _) if dir != Dir::In)),
+        (CallId::Fcntl, "arg") => {
+            matches!((a[1] & 0xffff_ffff) as i32, libc::F_GETLK | libc::F_OFD_GETLK)
+        }
+        _ => false,
+    }
+}
+
 /// Prints argument `i` if the call has a form of its own for it.
 pub fn argument(p: &mut Printer, desc: &CallDesc, a: &[u64; 6], i: usize, after: Option<u64>) -> bool {
     let name = desc.args[i].name;
