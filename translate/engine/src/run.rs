@@ -180,6 +180,17 @@ impl Engine {
             }
             BlockExit::Stop { pc, stop } => {
                 cpu.set_pc(pc);
+                if let Stop::Fault { addr, .. } = stop
+                    && addr & !PC_MASK != 0
+                {
+                    // Perhaps a tagged address: once more with tags stripped, as `finish_fault` does.
+                    let page = pc >> 12;
+                    let new = self.lock().tagged_pages.insert(page);
+                    if new {
+                        self.invalidate(page << 12..(page + 1) << 12);
+                        return None;
+                    }
+                }
                 Some(stop_exit(cpu, stop))
             }
         }
