@@ -156,7 +156,7 @@ impl VecCx<'_> {
     pub fn emit(&mut self, inst: &Inst, d: Xmm, s: [Xmm; 3]) -> bool {
         match inst.attr {
             Attr::Vec(shape) => self.vector(inst, shape, d, s),
-            Attr::None => self.crypto(inst, d, s),
+            Attr::None => self.crypto(inst, d, s) || self.hash(inst, d, s),
             _ => false,
         }
     }

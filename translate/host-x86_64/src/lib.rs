@@ -9,6 +9,7 @@ mod alloc;
 pub mod asm;
 mod emit;
 pub mod emit_fp;
+mod emit_hash;
 mod emit_int;
 mod emit_mem;
 mod emit_simd;
