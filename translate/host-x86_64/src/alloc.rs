@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Fp,
     /// After `ucomis b, a`.
     FpSwap,
+    /// After `bt`: CF is the inverse of Z, nothing else is known.
+    Bit,
 }
 
 /// Where a value is.
@@ -107,6 +109,8 @@ pub(crate) struct C<'a> {
     /// The `flags` instruction of this result, if any is live.
     pub flags_val: Vec<u32>,
     pub lazy: Vec<bool>,
+    /// `flags` (and the comparison before it) computed by the `condflags` that uses it.
+    pub fused: Vec<bool>,
     /// By slot: its vector register is known to be zero above this many bytes.
     pub slot_vz: Vec<u8>,
     pub live: Vec<u32>,
@@ -163,6 +167,7 @@ impl<'a> C<'a> {
             self.zx[i] = false;
             self.vz[i] = 16;
             self.lazy[i] = false;
+            self.fused[i] = false;
         }
         if let Some(v) = term_use {
             self.last[v.index()] = last as u32;
@@ -177,11 +182,43 @@ impl<'a> C<'a> {
                 self.flags_val[inst.args[0].index()] = i as u32;
             }
             for v in inst.args() {
+                // Leading zeros of a reversed value look at the value itself.
+                let made = self.r.inst(v);
+                let v = if inst.op == Op::Clz && made.op == Op::BitRev { made.args[0] } else { v };
                 let k = v.index();
                 self.uses[k] += 1;
                 if self.last[k] == NEVER {
                     self.last[k] = i as u32;
                 }
+            }
+        }
+        // A comparison wanted only by the conditional comparison right after it is computed there.
+        for i in first..last {
+            let inst = &self.r.insts[i];
+            if inst.op != Op::CondFlags || self.uses[i] == 0 {
+                continue;
+            }
+            let f = inst.args[1].index();
+            let fi = &self.r.insts[f];
+            if fi.op != Op::FlagsOf || self.uses[f] != 1 || inst.args[0].index() == f {
+                continue;
+            }
+            let p = fi.args[0].index();
+            let made = &self.r.insts[p];
+            let quiet = (p + 1..i).all(|j| {
+                matches!(self.r.insts[j].op, Op::Nop | Op::FlagsOf | Op::Const | Op::Get | Op::Trunc)
+            });
+            if !matches!(made.op, Op::Sub | Op::Add)
+                || self.uses[p] != 1
+                || self.flags_val[p] != f as u32
+                || !quiet
+            {
+                continue;
+            }
+            self.fused[f] = true;
+            self.fused[p] = true;
+            for v in made.args() {
+                self.last[v.index()] = self.last[v.index()].max(i as u32);
             }
         }
         // An address update after an access (its `set` cannot move above the access) is computed at the `set`.

@@ -2,7 +2,7 @@
 
 use crate::alloc::{C, Kind, Loc, sz_of};
 use crate::asm::*;
-use ir::{Inst, Op, Type, Val};
+use ir::{Inst, Op, Term, Type, Val};
 
 impl C<'_> {
     /// True if somebody wants the flags of the current operation.
@@ -112,6 +112,16 @@ impl C<'_> {
         self.made_flags(self.idx, Kind::Sub);
     }
 
+    /// The number of the one bit set in `mask`, if the block's branch on zero or not is all that wants the flags.
+    fn single_bit(&self, mask: Val) -> Option<u8> {
+        let f = self.flags_val[self.idx];
+        let k = self.konst(mask)?;
+        let Term::Branch { flags, cc: ir::Cc::Eq | ir::Cc::Ne, .. } = self.r.blocks[self.block].term else {
+            return None;
+        };
+        (k.is_power_of_two() && flags.0 == f && self.uses[f as usize] == 1).then(|| k.trailing_zeros() as u8)
+    }
+
     fn emit_logic(&mut self, i: &Inst, sz: Sz, op: Alu) {
         let [a, b, ..] = i.args;
         if op == Alu::And && self.only_flags() {
@@ -120,6 +130,11 @@ impl C<'_> {
                 let ra = self.rm(a);
                 // A mask that fits 31 bits gives the same flags in 32 bits, one byte shorter.
                 self.a.test_i(if k >= 0 { Sz::D } else { sz }, ra, k);
+            } else if let Some(n) = self.single_bit(b) {
+                let ra = self.gp(a);
+                self.a.bt_i(Mr::Bt, Sz::Q, ra, n);
+                self.made_flags(self.idx, Kind::Bit);
+                return;
             } else {
                 let (ra, rb) = (self.rm(a), self.gp(b));
                 self.a.mr(Mr::Test, sz, ra, rb);
@@ -257,9 +272,9 @@ impl C<'_> {
     }
 
     fn emit_clz(&mut self, i: &Inst, sz: Sz, a: Val) {
-        // Count of trailing zeros written as leading zeros of the reversed value.
-        if self.r.inst(a).op == Op::BitRev && self.loc[a.index()] == Loc::Lazy {
-            unreachable!("bit reversals are not postponed");
+        // Trailing zeros are written as leading zeros of the reversed value (see `analyse`).
+        if self.r.inst(a).op == Op::BitRev {
+            return self.emit_ctz(i, sz, self.r.inst(a).args[0]);
         }
         let w = sz.bytes() * 8;
         if self.a.feat.vex() {

@@ -56,16 +56,38 @@ impl C<'_> {
     }
     /// For accesses that must be aligned: the address in a register, checked; misaligned ones are done (and refused)
     /// out of line. Returns the operand and the label to bind after the access.
-    fn aligned(&mut self, i: &Inst, m: Mem, size: Size) -> (Gp, Label) {
+    fn aligned(&mut self, i: &Inst, m: Mem, size: Size) -> (Gp, Mem, Label) {
         let t = self.tmp();
-        self.a.lea(Sz::Q, t, m);
-        self.a.test_i(Sz::B, t, size.bytes() as i32 - 1);
+        let plain = match m {
+            Mem { base: Base::Reg(r), index: None, disp: 0, .. } => Some(r),
+            _ => None,
+        };
+        if plain.is_none() {
+            self.a.lea(Sz::Q, t, m);
+        }
+        let at = plain.unwrap_or(t);
+        self.a.test_i(Sz::B, at, size.bytes() as i32 - 1);
         self.eflags = None;
         // The result of a load may be in `t`, since at a fault a pinned register must still be the old one.
         let result = if i.ty == Type::Void { Loc::None } else { Loc::R(t) };
         let (cold, back) = self.cold_eval(i, result);
         self.a.jcc(Cc::Ne, cold);
-        (t, back)
+        (t, Mem::b(at, 0), back)
+    }
+    /// The same for an atomic operation, whose address is `b` and whose result will be in `result`; eax is taken.
+    fn aligned_atomic(&mut self, i: &Inst, b: Gp, mem: ir::Mem, result: Loc) -> Option<Label> {
+        if !mem.aligned || mem.size == Size::B {
+            return None;
+        }
+        self.a.test_i(Sz::B, b, mem.size.bytes() as i32 - 1);
+        let (cold, back) = self.cold_eval(i, result);
+        self.a.jcc(Cc::Ne, cold);
+        Some(back)
+    }
+    fn bind_back(&mut self, back: Option<Label>) {
+        if let Some(l) = back {
+            self.a.bind(l);
+        }
     }
 
     fn emit_load(&mut self, i: &Inst, mem: ir::Mem) {
@@ -77,9 +99,9 @@ impl C<'_> {
         let mut back = None;
         let check = mem.aligned && mem.size != Size::B;
         let (d, m) = if check {
-            let (t, l) = self.aligned(i, m, mem.size);
+            let (t, m, l) = self.aligned(i, m, mem.size);
             back = Some(l);
-            (t, Mem::b(t, 0))
+            (t, m)
         } else {
             // The registers of the address are read before the destination is written.
             (self.dst(&[a, b]), m)
@@ -139,8 +161,8 @@ impl C<'_> {
         let mut back = None;
         let mut m = m;
         if mem.aligned && mem.size != Size::B {
-            let (t, l) = self.aligned(i, m, mem.size);
-            (m, back) = (Mem::b(t, 0), Some(l));
+            let (_, at, l) = self.aligned(i, m, mem.size);
+            (m, back) = (at, Some(l));
         }
         let swap = mem.big_endian && mem.size != Size::B;
         if swap || release {
@@ -219,7 +241,7 @@ impl C<'_> {
     }
 
     fn emit_cas(&mut self, i: &Inst, mem: ir::Mem) -> bool {
-        if mem.big_endian || mem.aligned {
+        if mem.big_endian {
             return false;
         }
         let [a, expected, new, _] = i.args;
@@ -227,8 +249,10 @@ impl C<'_> {
         self.take(RAX);
         let b = self.gp(a);
         let n = self.gp(new);
+        let back = self.aligned_atomic(i, b, mem, Loc::R(RAX));
         self.mov_to(RAX, expected);
         self.a.lock_mr(Mr::Cmpxchg, sz, Mem::b(b, 0), n);
+        self.bind_back(back);
         self.def_old(i.ty, RAX, sz);
         true
     }
@@ -244,49 +268,53 @@ impl C<'_> {
     }
 
     fn emit_rmw(&mut self, i: &Inst, mem: ir::Mem, op: Rmw) -> bool {
-        if mem.big_endian || mem.aligned {
+        if mem.big_endian {
             return false;
         }
         let [a, v, ..] = i.args;
         let sz = host_size(mem.size);
         let wide = if sz == Sz::Q { Sz::Q } else { Sz::D };
+        self.take(RAX);
         match op {
             Rmw::Add | Rmw::Swap => {
                 let b = self.gp(a);
                 let t = self.tmp();
+                let back = self.aligned_atomic(i, b, mem, Loc::R(t));
                 self.mov_to(t, v);
                 if op == Rmw::Add {
                     self.a.lock_mr(Mr::Xadd, sz, Mem::b(b, 0), t);
                 } else {
                     self.a.mr(Mr::Xchg, sz, Mem::b(b, 0), t);
                 }
+                self.bind_back(back);
                 self.def_old(i.ty, t, sz);
                 return true;
             }
             Rmw::And | Rmw::Or | Rmw::Xor | Rmw::AndNot if self.uses[self.idx] == 0 => {
                 let b = self.gp(a);
                 let mut r = self.gp(v);
+                let back = self.aligned_atomic(i, b, mem, Loc::None);
                 let alu = match op {
                     Rmw::Or => Alu::Or,
                     Rmw::Xor => Alu::Xor,
                     _ => Alu::And,
                 };
                 if op == Rmw::AndNot {
-                    let t = self.tmp();
-                    self.a.mov(Sz::Q, t, r);
-                    self.a.mop(Mop::Not, Sz::Q, t);
-                    r = t;
+                    self.a.mov(Sz::Q, RAX, r);
+                    self.a.mop(Mop::Not, Sz::Q, RAX);
+                    r = RAX;
                 }
                 self.a.lock_alu_mr(alu, sz, Mem::b(b, 0), r);
+                self.bind_back(back);
                 return true;
             }
             Rmw::AndNot | Rmw::And | Rmw::Or | Rmw::Xor | Rmw::SMax | Rmw::SMin | Rmw::UMax | Rmw::UMin => {}
         }
-        self.take(RAX);
         let b = self.gp(a);
         let r = self.gp(v);
         let t = self.tmp();
         let m = Mem::b(b, 0);
+        let back = self.aligned_atomic(i, b, mem, Loc::R(RAX));
         self.load_int(RAX, m, mem.size, None);
         let again = self.a.here();
         match op {
@@ -319,22 +347,26 @@ impl C<'_> {
         }
         self.a.lock_mr(Mr::Cmpxchg, sz, m, t);
         self.a.jcc(Cc::Ne, again);
+        self.bind_back(back);
         self.def_old(i.ty, RAX, sz);
         true
     }
 
     fn emit_ll(&mut self, i: &Inst, mem: ir::Mem) -> bool {
-        if mem.big_endian || mem.aligned {
+        if mem.big_endian {
             return false;
         }
         let a = i.args[0];
+        self.take(RAX);
         let b = self.gp(a);
         let d = self.dst_new();
+        let back = self.aligned_atomic(i, b, mem, Loc::R(d));
         self.load_int(d, Mem::b(b, 0), mem.size, None);
         self.a.store(Sz::Q, hdr(offset_of!(Header, monitor_addr)), b);
         self.a.store_i(Sz::Q, hdr(offset_of!(Header, monitor_size)), mem.size.bytes() as i32);
         self.a.store(Sz::Q, hdr(offset_of!(Header, monitor_value)), d);
         self.a.store_i(Sz::Q, hdr(offset_of!(Header, monitor_value) + 8), 0);
+        self.bind_back(back);
         if i.ty == Type::I32 {
             self.def_z(d)
         } else {
@@ -344,7 +376,7 @@ impl C<'_> {
     }
 
     fn emit_sc(&mut self, i: &Inst, mem: ir::Mem) -> bool {
-        if mem.big_endian || mem.aligned {
+        if mem.big_endian {
             return false;
         }
         let [a, v, ..] = i.args;
@@ -354,6 +386,7 @@ impl C<'_> {
         let t = self.tmp();
         let out = self.a.new_label();
         let addr = hdr(offset_of!(Header, monitor_addr));
+        let back = self.aligned_atomic(i, b, mem, Loc::R(t));
         self.a.mov_i(t, 1);
         self.a.alu(Alu::Cmp, Sz::Q, b, Rm::M(addr));
         self.a.jcc8(Cc::Ne, out);
@@ -364,6 +397,7 @@ impl C<'_> {
         self.a.setcc(Cc::Ne, t);
         self.a.bind(out);
         self.a.store_i(Sz::Q, addr, -1);
+        self.bind_back(back);
         self.def_z(t);
         true
     }
@@ -374,8 +408,9 @@ impl C<'_> {
         match i.op {
             Op::ClearMonitor => self.a.store_i(Sz::Q, hdr(offset_of!(Header, monitor_addr)), -1),
             Op::Fence => {
+                // A locked operation orders as mfence does, and is faster.
                 if i.imm == 0 {
-                    self.a.mfence();
+                    self.a.lock_alu_i(Alu::Or, Sz::D, hdr(offset_of!(Header, reserved2)), 0);
                 }
             }
             Op::GetSat => {

@@ -45,14 +45,14 @@ impl Rt<'_> {
         }
     }
     /// Onto the runtime's stack, with its floating-point mode.
-    fn to_runtime(&mut self) {
+    fn switch_to_runtime(&mut self) {
         self.a.store(Sz::Q, h(offset_of!(Header, ret_sp)), RSP);
         self.a.mov(Sz::Q, RSP, h(offset_of!(Header, host_sp)));
         self.a.store_i(Sz::D, h(offset_of!(Header, in_code)), 0);
         self.a.stmxcsr(h(offset_of!(Header, guest_fpcr)));
         self.a.ldmxcsr(h(offset_of!(Header, host_fpcr)));
     }
-    fn to_guest(&mut self) {
+    fn switch_to_guest(&mut self) {
         self.a.ldmxcsr(h(offset_of!(Header, guest_fpcr)));
         self.a.store_i(Sz::D, h(offset_of!(Header, in_code)), 1);
         self.a.mov(Sz::Q, RSP, h(offset_of!(Header, ret_sp)));
@@ -65,17 +65,17 @@ impl Rt<'_> {
     /// Jumps to the address that `f(state, rax, rcx)` returns.
     fn go(&mut self, f: u64) {
         self.store_pinned();
-        self.to_runtime();
+        self.switch_to_runtime();
         self.a.mov(Sz::Q, RSI, RAX);
         self.a.mov(Sz::Q, RDX, RCX);
         self.call(f);
-        self.to_guest();
+        self.switch_to_guest();
         self.load_pinned();
         self.a.jmp_rm(RAX);
     }
     /// Saves registers in the runtime's stack; they are the caller's values inside a block.
     fn save(&mut self, gps: &[Gp], xs: u8) -> i32 {
-        let size = (gps.len() as i32 * 8 + 15 & !15) + xs as i32 * 16;
+        let size = ((gps.len() as i32 * 8 + 15) & !15) + xs as i32 * 16;
         self.a.alu_i(Alu::Sub, Sz::Q, RSP, size);
         for (k, &g) in gps.iter().enumerate() {
             self.a.store(Sz::Q, Mem::b(RSP, k as i32 * 8), g);
@@ -103,13 +103,13 @@ impl Rt<'_> {
         self.a.mov(Sz::Q, RAX, RSI);
         self.a.stmxcsr(h(offset_of!(Header, host_fpcr)));
         self.a.store(Sz::Q, h(offset_of!(Header, host_sp)), RSP);
-        self.to_guest();
+        self.switch_to_guest();
         self.load_pinned();
         self.a.jmp_rm(RAX);
     }
     fn exit(&mut self) {
         self.store_pinned();
-        self.to_runtime();
+        self.switch_to_runtime();
         self.a.alu_i(Alu::Add, Sz::Q, RSP, 8);
         for r in SAVED.into_iter().rev() {
             self.a.pop(r);
@@ -117,24 +117,24 @@ impl Rt<'_> {
         self.a.ret();
     }
     fn eval(&mut self, f: u64) {
-        self.to_runtime();
+        self.switch_to_runtime();
         let n = self.vecs;
         let size = self.save(&VOLATILE, n);
         self.a.mov(Sz::D, RSI, RAX);
         self.call(f);
         self.restore(&VOLATILE, n, size);
-        self.to_guest();
+        self.switch_to_guest();
         self.a.ret();
     }
     fn helper(&mut self, f: u64) {
         let gps = [RCX, RDX, RSI];
         self.store_pinned();
-        self.to_runtime();
+        self.switch_to_runtime();
         let size = self.save(&gps, 8);
         self.a.mov(Sz::D, RSI, RAX);
         self.call(f);
         self.restore(&gps, 8, size);
-        self.to_guest();
+        self.switch_to_guest();
         self.load_pinned();
         self.a.mr(Mr::Test, Sz::D, RAX, RAX);
         let leave = self.a.new_label();
@@ -154,6 +154,16 @@ impl Rt<'_> {
         self.a.jcc8(Cc::Be, not_empty);
         self.a.mov(Sz::Q, RSP, hi);
         self.a.bind(not_empty);
+        let go_on = self.a.new_label();
+        self.a.alu_i(Alu::Cmp, Sz::D, h(offset_of!(Header, poll)), 0);
+        self.a.jcc8(Cc::E, go_on);
+        self.a.mov(Sz::Q, RCX, h(offset_of!(Header, mode_key)));
+        self.a.mop(Mop::Not, Sz::Q, RCX);
+        self.a.alu(Alu::And, Sz::Q, RAX, RCX);
+        self.a.store(Sz::Q, h(offset_of!(Header, pc)), RAX);
+        self.a.store_i(Sz::D, h(offset_of!(Header, exit_code)), ir::exit::POLL as i32);
+        self.a.jmp_rm(entry(RuntimeEntry::Exit));
+        self.a.bind(go_on);
         self.a.mov(Sz::Q, RDX, RSP);
         let again = self.a.here();
         self.a.alu(Alu::Cmp, Sz::Q, RDX, hi);

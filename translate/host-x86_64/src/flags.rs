@@ -43,6 +43,8 @@ fn host_cond(kind: Kind, cc: ir::Cc) -> Cond {
         (Kind::Add, G::Ls) => Either(Cc::Ae, Cc::E),
         (Kind::Sub, G::Hi) => One(Cc::A),
         (Kind::Sub, G::Ls) => One(Cc::Be),
+        (Kind::Bit, G::Eq) => One(Cc::Ae),
+        (Kind::Bit, _) => One(Cc::B),
         (Kind::Fp | Kind::FpSwap, G::Eq) => Both(Cc::E, Cc::Np),
         (Kind::Fp | Kind::FpSwap, G::Ne) => Either(Cc::Ne, Cc::P),
         (Kind::Fp | Kind::FpSwap, G::Vs) => One(Cc::P),
@@ -152,6 +154,7 @@ impl C<'_> {
     /// returned.
     fn flags_to_rax(&mut self, kind: Kind) -> Kind {
         match kind {
+            Kind::Bit => unreachable!("only for a branch that follows"),
             Kind::Add | Kind::Sub => {
                 if kind == Kind::Sub {
                     self.a.cmc();
@@ -389,8 +392,50 @@ impl C<'_> {
         self.flags_mem_from_low(t);
         self.def(Loc::R(t));
     }
+    /// `condflags` of a comparison that was postponed to here (see `analyse`): the host's flags become either the
+    /// comparison's or the constant.
+    fn emit_condflags_fused(&mut self, cc: ir::Cc, f: Val, made: &ir::Inst, nzcv: u64) {
+        let sz = crate::alloc::sz_of(made.ty);
+        let [a, b, ..] = made.args;
+        let sub = made.op == Op::Sub;
+        self.take(RAX);
+        let ra = self.gp(a);
+        let rb = if self.imm(b).is_some() { None } else { Some(self.gp(b)) };
+        self.unlock(RAX);
+        let c = self.cond(f, cc);
+        self.lock(RAX);
+        let (test, done) = (self.a.new_label(), self.a.new_label());
+        self.jump_if(c, test);
+        let flags = (nzcv >> 28) as u8 ^ if sub { 2 } else { 0 };
+        self.a.mov_i(RAX, u64::from(ir::state::flags_to_mem(flags)));
+        self.a.alu_i(Alu::Add, Sz::B, RAX, 0x7f);
+        self.a.sahf();
+        self.a.jmp8(done);
+        self.a.bind(test);
+        match (sub, rb, self.imm(b)) {
+            (true, Some(rb), _) => self.a.alu(Alu::Cmp, sz, ra, rb),
+            (true, None, k) => self.a.alu_i(Alu::Cmp, sz, ra, k.unwrap_or(0)),
+            (false, rb, k) => {
+                self.a.mov(sz, RAX, ra);
+                match rb {
+                    Some(rb) => self.a.alu(Alu::Add, sz, RAX, rb),
+                    None => self.a.alu_i(Alu::Add, sz, RAX, k.unwrap_or(0)),
+                }
+            }
+        }
+        self.a.bind(done);
+        self.eflags = None;
+        if self.uses[self.idx] > 0 {
+            self.loc[self.idx] = Loc::Eflags(if sub { Kind::Sub } else { Kind::Add });
+            self.eflags = Some(self.idx as u32);
+        }
+    }
     /// `condflags`
     pub(crate) fn emit_condflags(&mut self, cc: ir::Cc, f: Val, then: Val, nzcv: u64) {
+        if self.fused[then.index()] {
+            let made = self.inst(self.inst(then).args[0]);
+            return self.emit_condflags_fused(cc, f, made, nzcv);
+        }
         let other = u128::from(ir::state::flags_to_mem((nzcv >> 28) as u8));
         // `then` is usually the newest and in the host's flags: move it out first.
         self.take(RAX);

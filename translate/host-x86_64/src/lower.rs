@@ -41,6 +41,7 @@ pub(crate) fn compile(feat: Features, map: &PinMap, r: &Region, cx: &mut dyn Com
         uses: vec![0; n],
         flags_val: vec![u32::MAX; n],
         lazy: vec![false; n],
+        fused: vec![false; n],
         slot_vz: vec![16; map.disp.len()],
         live: Vec::new(),
         users: [0; 16],
@@ -136,6 +137,9 @@ impl C<'_> {
             self.idx = i;
             let inst = &self.r.insts[i];
             if self.skippable(inst) && self.uses[i] == 0 {
+                continue;
+            }
+            if self.fused[i] {
                 continue;
             }
             if self.lazy[i] {
@@ -328,8 +332,9 @@ impl C<'_> {
                 self.a.jmp_rm(Mem::b(RCX, 8));
             }
             Term::Return { addr } => {
+                // No poll: landing on a pad goes forward in the caller's frame, so any endless execution also has a
+                // backward transfer or a missed pad, which poll.
                 self.key_of(addr);
-                self.poll_key();
                 if self.no_chain {
                     self.a.jmp_rm(entry(RuntimeEntry::LookUp));
                     return;

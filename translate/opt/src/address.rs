@@ -1,13 +1,18 @@
 //! Address folding: constants added to a base move into the displacement, a sum of two values becomes base and
-//! index, a shifted index becomes a scale.
+//! index, a shifted index becomes a scale. A slot's old value is not dragged past a `set` of the slot: that would cost a
+//! copy, while the sum is usually what the slot holds now.
 
 use ir::{Attr, BlockId, Guest, Op, Region, Type, Val};
 
 /// The pass.
-pub fn run(region: &mut Region, _guest: &dyn Guest) {
+pub fn run(region: &mut Region, guest: &dyn Guest) {
+    let mut set_at = vec![0; guest.slots().slots.len()];
     for b in 0..region.blocks.len() {
         for i in region.range(BlockId(b as u32)) {
             let mut inst = region.insts[i];
+            if let (Op::Set, Attr::Slot(s)) = (inst.op, inst.attr) {
+                set_at[s.0 as usize] = i;
+            }
             if !matches!(inst.op, Op::Load | Op::Store | Op::VLoad | Op::VStore) {
                 continue;
             }
@@ -26,7 +31,7 @@ pub fn run(region: &mut Region, _guest: &dyn Guest) {
                     break;
                 }
                 let disp = (inst.imm as i64).wrapping_add((c.imm as i64).wrapping_mul(sign));
-                if i32::try_from(disp).is_err() {
+                if i32::try_from(disp).is_err() || is_old(region, x, &set_at) {
                     break;
                 }
                 inst.imm = disp as u64;
@@ -35,7 +40,8 @@ pub fn run(region: &mut Region, _guest: &dyn Guest) {
             // A sum of two registers into base and index.
             if !inst.args[1].is_some() {
                 let d = region.inst(inst.args[0]);
-                if d.op == Op::Add && !is_const(region, d.args[1]) {
+                let old = d.op == Op::Add && d.args[..2].iter().any(|&v| is_old(region, v, &set_at));
+                if d.op == Op::Add && !old && !is_const(region, d.args[1]) {
                     (inst.args[0], inst.args[1]) = (d.args[0], d.args[1]);
                     mem.scale = 0;
                 }
@@ -54,6 +60,15 @@ pub fn run(region: &mut Region, _guest: &dyn Guest) {
             inst.attr = Attr::Mem(mem);
             region.insts[i] = inst;
         }
+    }
+}
+
+/// The value is a slot's that has been overwritten since.
+fn is_old(region: &Region, v: Val, set_at: &[usize]) -> bool {
+    let i = region.inst(v);
+    match (i.op, i.attr) {
+        (Op::Get, Attr::Slot(s)) => set_at[s.0 as usize] > v.index(),
+        _ => false,
     }
 }
 
