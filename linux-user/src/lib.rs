@@ -3,6 +3,7 @@
 pub mod arch;
 pub mod cpu;
 pub mod errno;
+pub mod gdb;
 pub mod guest_mem;
 pub mod host;
 pub mod host_signal;

@@ -3,39 +3,59 @@
 //! Input: a task bound to the calling host thread; output: its exit code. State is exact at every turn of the loop.
 
 use crate::errno::{Errno, SysResult};
+use crate::gdb;
 use crate::signal::{self, FaultAt, SigInfo, Trap, code};
 use crate::syscall::{self, SysCx};
 use crate::task::{Leave, Task};
-use engine::Exit;
+use engine::{Engine, Exit};
+use ir::TrapKind;
 use syscall_tables::CallId;
 
 /// Runs a task until it leaves.
 pub fn run_task(task: &mut Task) -> i32 {
     let engine = task.engine.clone();
+    gdb::begin(task);
     loop {
         if signal::wanted(task) {
             signal::deliver(task);
         }
-        match engine.run(&mut task.cpu) {
-            Exit::Syscall => {
-                system_call(task);
-                if let Some(Leave::Thread(code)) = task.leave {
-                    return code;
+        let mut step = false;
+        let exit = if gdb::active(task) {
+            step = gdb::before_run(task) == gdb::Turn::Step;
+            if step { engine.step(&mut task.cpu) } else { Some(engine.run(&mut task.cpu)) }
+        } else {
+            Some(engine.run(&mut task.cpu))
+        };
+        if let Some(exit) = exit {
+            handle(task, &engine, exit);
+            if let Some(Leave::Thread(code)) = task.leave {
+                gdb::end(task);
+                return code;
+            }
+        }
+        if step {
+            gdb::after_step(task);
+        }
+    }
+}
+
+fn handle(task: &mut Task, engine: &Engine, exit: Exit) {
+    match exit {
+        Exit::Syscall => system_call(task),
+        Exit::Poll => signal::deliver(task),
+        // The debugger's: reported at the next turn.
+        Exit::Trap(TrapKind::Yield, _) if gdb::active(task) && gdb::is_breakpoint(task.cpu.pc()) => {}
+        Exit::Trap(kind, info) => match task.arch.trap(&mut task.cpu, kind, info) {
+            Trap::Signal(info) => raise(task, &info, None),
+            Trap::Step => {
+                if let Some(exit) = engine.step(&mut task.cpu) {
+                    stepped(task, exit);
                 }
             }
-            Exit::Poll => signal::deliver(task),
-            Exit::Trap(kind, info) => match task.arch.trap(&mut task.cpu, kind, info) {
-                Trap::Signal(info) => raise(task, &info, None),
-                Trap::Step => {
-                    if let Some(exit) = engine.step(&mut task.cpu) {
-                        stepped(task, exit);
-                    }
-                }
-                Trap::Done => {}
-            },
-            Exit::Fault => memory_fault(task),
-            Exit::Fetch => fetch_fault(task),
-        }
+            Trap::Done => {}
+        },
+        Exit::Fault => memory_fault(task),
+        Exit::Fetch => fetch_fault(task),
     }
 }
 
@@ -68,8 +88,15 @@ fn system_call(task: &mut Task) {
         arch.set_result(&mut task.cpu, result);
         return;
     }
+    let debugged = gdb::active(task);
+    if debugged {
+        gdb::call_begins(task, number);
+    }
     let mut cx = SysCx { mem, abi: arch.abi(), arch, task };
     let result = syscall::dispatch(&mut cx, number, &args);
+    if debugged {
+        gdb::call_ends(task);
+    }
     match result {
         Err(Errno::ESIGRETURN) => {}
         Err(errno) if errno.is_restart() => {
@@ -77,6 +104,9 @@ fn system_call(task: &mut Task) {
             arch.restart_syscall(&mut task.cpu, number, &args);
         }
         result => arch.set_result(&mut task.cpu, result),
+    }
+    if debugged {
+        gdb::call_ended(task, number);
     }
 }
 

@@ -160,6 +160,9 @@ fn prepare(binary: &GuestBinary, mut options: Options) -> Result<Box<Task>, (Str
         lock(&task.files.hidden).insert(fd, "log");
     }
     arch.start(&mut task.cpu, loaded.entry, loaded.sp);
+    if let Some(name) = &options.gdb {
+        crate::gdb::start(name, &mut task).map_err(fail)?;
+    }
     set_process_name(&host_path);
     crate::proc_view::tell_kernel(&task.mm);
     Ok(task)

@@ -186,7 +186,9 @@ impl LoadError {
 }
 
 fn article(name: &str) -> &'static str {
-    if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+    // By sound: "an x86_64", "an s390x", "an m68k", "an sh4", "an hppa".
+    let spelled = ["x", "s390", "m68", "sh4", "hppa"].iter().any(|start| name.starts_with(start));
+    if spelled || name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 fn text(errno: Errno) -> String {

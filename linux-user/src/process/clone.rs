@@ -425,6 +425,7 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
         return Ok(pid);
     }
     let task = &mut *cx.task;
+    crate::gdb::forked(task);
     task.tid = gettid();
     let process = Process::new(task.tid, task.process.exec.clone());
     process.personality.store(task.process.personality.load(Ordering::Relaxed), Ordering::Relaxed);

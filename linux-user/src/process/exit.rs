@@ -31,6 +31,7 @@ pub fn flush() {
 /// `exit_group`: the host kernel ends all threads.
 pub fn exit_group(code: i32) -> ! {
     flush();
+    crate::gdb::exiting(code);
     let _ = raw_syscall(libc::SYS_exit_group, [code as u64, 0, 0, 0, 0, 0]);
     unreachable!("exit_group returned")
 }

@@ -260,6 +260,9 @@ fn deliver_one(task: &mut Task, info: &SigInfo) {
         requeue(task, info);
         return;
     }
+    if !crate::gdb::signal(task, sig) {
+        return;
+    }
     let action = task.sighand.get(sig);
     if action.handler != SIG_IGN {
         crate::strace::delivered(task.tid, info);
@@ -331,6 +334,9 @@ fn force_segv(task: &mut Task, failed: i32) {
 /// Delivers a fault (invariant 8). The CPU's state is exact, its PC at the faulting instruction.
 pub fn force(task: &mut Task, info: &SigInfo) {
     let sig = info.signo();
+    if !crate::gdb::signal(task, sig) {
+        return;
+    }
     crate::strace::delivered(task.tid, info);
     let action = task.sighand.get(sig);
     task.restart = None;
@@ -345,6 +351,7 @@ pub fn force(task: &mut Task, info: &SigInfo) {
 pub fn terminate(sig: i32) -> ! {
     crate::strace::killed(sig);
     crate::process::exit::flush();
+    crate::gdb::dying(sig);
     host_signal::die_by_signal(sig)
 }
 

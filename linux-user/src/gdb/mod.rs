@@ -1,0 +1,379 @@
+//! The debugger: hooks of the run loop, and the state they share with the connection's thread (`server`).
+//!
+//! All-stop. Rules:
+//! 1. A guest thread touches its CPU only while it is not held; it is held ([`park`]) between instructions, or, inside a
+//!    system call, before the call's result is stored. Only then does the server look at its CPU.
+//! 2. `State` is locked last: no other lock of the runtime is taken under it, except a poll word's.
+//! 3. A thread that has something to report puts it into the queue and holds all threads; the server reports the first
+//!    entry once every thread is held, and the others when the program is resumed.
+//! 4. Children of `fork` are not debugged; tasks in a `vfork` parent's memory pass all hooks by.
+//!
+//! Without `-g` each hook is one load.
+
+mod server;
+mod target;
+
+pub use server::start;
+
+use crate::cpu::CpuState;
+use crate::task::{Task, lock};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+static ACTIVE: AtomicBool = AtomicBool::new(false);
+/// The process that is debugged.
+static DEBUGGED: AtomicU64 = AtomicU64::new(0);
+static STATE: Mutex<State> = Mutex::new(State::new());
+static CHANGED: Condvar = Condvar::new();
+
+/// What a resumed thread does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Action {
+    Continue,
+    Step,
+    /// Step until the program counter leaves the range.
+    Range(u64, u64),
+}
+
+/// Where a thread is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Status {
+    Running,
+    InCall,
+    Held,
+}
+
+/// Something to report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stop {
+    Step,
+    Break,
+    Watch(u64),
+    Signal(i32),
+    CallEntry(u64),
+    CallReturn(u64),
+    Exited(i32),
+    Killed(i32),
+}
+
+#[derive(Debug)]
+struct Thread {
+    status: Status,
+    hold: bool,
+    action: Action,
+    /// The debugger gave this thread an action of its own.
+    chosen: bool,
+    /// Signal to deliver on resumption.
+    signal: Option<i32>,
+    /// It was held: a breakpoint where it stands has been reported.
+    resumed: bool,
+    cpu: *mut CpuState,
+}
+
+// SAFETY: the CPU is touched under rule 1 only.
+unsafe impl Send for Thread {}
+
+struct Watch {
+    addr: u64,
+    bytes: Vec<u8>,
+}
+
+/// Which system calls are caught.
+enum Catch {
+    None,
+    All,
+    Some(BTreeSet<u64>),
+}
+
+impl Catch {
+    fn has(&self, number: u64) -> bool {
+        match self {
+            Catch::None => false,
+            Catch::All => true,
+            Catch::Some(set) => set.contains(&number),
+        }
+    }
+}
+
+struct State {
+    threads: BTreeMap<i32, Thread>,
+    queue: VecDeque<(i32, Stop)>,
+    stopped: bool,
+    locked: bool,
+    breakpoints: BTreeSet<u64>,
+    watches: Vec<Watch>,
+    catch: Catch,
+    /// Written to when the queue gets an entry.
+    wake: RawFd,
+    /// The end of the process has been reported.
+    end_told: bool,
+}
+
+impl State {
+    const fn new() -> State {
+        State {
+            threads: BTreeMap::new(),
+            queue: VecDeque::new(),
+            stopped: true,
+            locked: false,
+            breakpoints: BTreeSet::new(),
+            watches: Vec::new(),
+            catch: Catch::None,
+            wake: -1,
+            end_told: false,
+        }
+    }
+
+    fn hold_all(&mut self) {
+        self.stopped = true;
+        for thread in self.threads.values_mut() {
+            thread.hold = true;
+        }
+    }
+
+    fn report(&mut self, tid: i32, stop: Stop) {
+        self.queue.push_back((tid, stop));
+        self.hold_all();
+        let one = 1u64;
+        let args = [self.wake as u64, &raw const one as u64, 8, 0, 0, 0];
+        let _ = crate::sys::raw_syscall(libc::SYS_write, args);
+    }
+
+    fn quiet(&self) -> bool {
+        self.threads.values().all(|thread| thread.status != Status::Running)
+    }
+}
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn pid() -> u64 {
+    crate::sys::raw_syscall(libc::SYS_getpid, [0; 6]).unwrap_or(0)
+}
+
+fn wait(guard: MutexGuard<'static, State>) -> MutexGuard<'static, State> {
+    CHANGED.wait(guard).unwrap_or_else(PoisonError::into_inner)
+}
+
+/// True if a debugger is there and the task is its business.
+#[inline]
+pub fn active(task: &Task) -> bool {
+    ACTIVE.load(Ordering::Relaxed) && !task.vforked
+}
+
+/// Enters the calling thread.
+pub fn begin(task: &mut Task) {
+    if !active(task) {
+        return;
+    }
+    enter(task);
+}
+
+fn enter(task: &mut Task) {
+    let mut state = state();
+    let hold = state.stopped;
+    state.threads.insert(
+        task.tid,
+        Thread {
+            status: Status::Running,
+            hold,
+            action: Action::Continue,
+            chosen: false,
+            signal: None,
+            resumed: false,
+            cpu: &raw mut *task.cpu,
+        },
+    );
+}
+
+/// The calling thread leaves.
+pub fn end(task: &Task) {
+    if active(task) {
+        state().threads.remove(&task.tid);
+        CHANGED.notify_all();
+    }
+}
+
+/// In the child of a fork.
+pub fn forked(task: &Task) {
+    if !ACTIVE.swap(false, Ordering::Relaxed) {
+        return;
+    }
+    // No other thread of ours exists here, but one may have held the lock: it is not used any more in this process.
+    if let Ok(state) = STATE.try_lock() {
+        for &pc in &state.breakpoints {
+            task.engine.set_breakpoint(pc, false);
+        }
+    }
+}
+
+/// Waits while the thread is held; true if it was.
+fn park(tid: i32, status: Status) -> bool {
+    let mut guard = state();
+    let mut held = false;
+    while guard.threads.get(&tid).is_some_and(|thread| thread.hold) && ACTIVE.load(Ordering::Relaxed) {
+        held = true;
+        if let Some(thread) = guard.threads.get_mut(&tid) {
+            thread.status = Status::Held;
+        }
+        CHANGED.notify_all();
+        guard = wait(guard);
+    }
+    if let Some(thread) = guard.threads.get_mut(&tid) {
+        thread.status = status;
+        thread.resumed |= held;
+    }
+    held
+}
+
+fn report(task: &Task, stop: Stop) {
+    state().report(task.tid, stop);
+}
+
+/// How the next instructions are to be executed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// As usual.
+    Run,
+    /// One instruction, then [`after_step`].
+    Step,
+}
+
+/// Before guest code runs: holds the thread if that is asked for.
+pub fn before_run(task: &Task) -> Turn {
+    loop {
+        park(task.tid, Status::Running);
+        let mut state = state();
+        let pc = task.cpu.pc();
+        let at_break = state.breakpoints.contains(&pc);
+        let watching = !state.watches.is_empty();
+        let Some(thread) = state.threads.get_mut(&task.tid) else { return Turn::Run };
+        let resumed = std::mem::take(&mut thread.resumed);
+        let stepping = thread.action != Action::Continue;
+        if at_break && !resumed {
+            state.report(task.tid, Stop::Break);
+            continue;
+        }
+        return if stepping || watching || at_break { Turn::Step } else { Turn::Run };
+    }
+}
+
+/// After one instruction.
+pub fn after_step(task: &Task) {
+    let pc = task.cpu.pc();
+    let mem = task.mm.mem();
+    let mut guard = state();
+    let mut hit = None;
+    for watch in &mut guard.watches {
+        let mut now = vec![0; watch.bytes.len()];
+        if mem.copy_in(watch.addr, &mut now).is_ok() && now != watch.bytes {
+            watch.bytes = now;
+            hit.get_or_insert(watch.addr);
+        }
+    }
+    let action = guard.threads.get(&task.tid).map(|thread| thread.action);
+    if let Some(addr) = hit {
+        return guard.report(task.tid, Stop::Watch(addr));
+    }
+    match action {
+        Some(Action::Step) => guard.report(task.tid, Stop::Step),
+        Some(Action::Range(start, end)) if !(start..end).contains(&pc) => guard.report(task.tid, Stop::Step),
+        Some(Action::Range(..) | Action::Continue) | None => {}
+    }
+}
+
+/// True if the translator stopped at a breakpoint of the debugger: the next [`before_run`] reports it.
+pub fn is_breakpoint(pc: u64) -> bool {
+    state().breakpoints.contains(&pc)
+}
+
+/// A signal is about to be delivered: true if the debugger lets it through.
+pub fn signal(task: &Task, sig: i32) -> bool {
+    if !active(task) {
+        return true;
+    }
+    if let Some(thread) = state().threads.get_mut(&task.tid) {
+        thread.signal = None;
+    }
+    report(task, Stop::Signal(sig));
+    park(task.tid, Status::Running);
+    if !ACTIVE.load(Ordering::Relaxed) {
+        return true;
+    }
+    state().threads.get_mut(&task.tid).is_none_or(|thread| thread.signal.take().is_some())
+}
+
+/// A system call begins; the program counter is behind it.
+pub fn call_begins(task: &Task, number: u64) {
+    let mut guard = state();
+    if guard.catch.has(number) {
+        guard.report(task.tid, Stop::CallEntry(number));
+        drop(guard);
+        park(task.tid, Status::InCall);
+    } else if let Some(thread) = guard.threads.get_mut(&task.tid) {
+        thread.status = Status::InCall;
+        CHANGED.notify_all();
+    }
+}
+
+/// A system call is over, its result not yet stored.
+pub fn call_ends(task: &Task) {
+    park(task.tid, Status::Running);
+}
+
+/// The result of a system call is stored.
+pub fn call_ended(task: &Task, number: u64) {
+    let mut guard = state();
+    if guard.catch.has(number) {
+        guard.report(task.tid, Stop::CallReturn(number));
+        drop(guard);
+        park(task.tid, Status::Running);
+    }
+}
+
+fn tell_end(stop: Stop) {
+    // A vfork child ends in our memory, but it is not our end.
+    if !ACTIVE.load(Ordering::Relaxed) || DEBUGGED.load(Ordering::Relaxed) != pid() {
+        return;
+    }
+    let mut guard = state();
+    guard.threads.clear();
+    guard.report(0, stop);
+    CHANGED.notify_all();
+    while !guard.end_told && ACTIVE.load(Ordering::Relaxed) {
+        guard = wait(guard);
+    }
+}
+
+/// The process exits.
+pub fn exiting(code: i32) {
+    tell_end(Stop::Exited(code));
+}
+
+/// The process dies by a signal.
+pub fn dying(sig: i32) {
+    tell_end(Stop::Killed(sig));
+}
+
+/// Forgets the debugger: everything runs on.
+fn detach(engine: &engine::Engine) {
+    let mut state = state();
+    for &pc in &std::mem::take(&mut state.breakpoints) {
+        engine.set_breakpoint(pc, false);
+    }
+    state.watches.clear();
+    state.catch = Catch::None;
+    ACTIVE.store(false, Ordering::Relaxed);
+    CHANGED.notify_all();
+}
+
+/// Asks every thread to come to its run loop.
+fn kick(process: &crate::task::Process) {
+    for entry in lock(&process.threads).iter() {
+        // SAFETY: an entry is removed before its slots are freed, and we hold the list.
+        unsafe { (*entry.slots).kick() };
+    }
+}
