@@ -4,8 +4,10 @@
 //! `OMNIRUN_ORACLE_CASES` sets the number of states per row (default: a short run), `OMNIRUN_ORACLE_SEED` the seed,
 //! `OMNIRUN_ORACLE_ROWS` limits the run to rows whose names contain one of these words.
 
+mod halves;
 mod integer;
 mod jit;
+mod modes;
 mod reference;
 mod sequences;
 mod state;
