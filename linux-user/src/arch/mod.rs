@@ -4,6 +4,7 @@
 //! core dumps and the debugger. A new guest is a folder here.
 
 pub mod aarch64;
+pub mod riscv64;
 pub mod vdso;
 
 use crate::cpu::CpuState;
@@ -114,6 +115,12 @@ pub trait Arch: SignalArch + Send + Sync {
 
     /// `/proc/cpuinfo` for this many processors.
     fn cpuinfo(&self, processors: usize) -> String;
+
+    /// The value of a hardware probe key, on guests whose kernel has that call.
+    fn hwprobe(&self, key: i64) -> Option<u64> {
+        let _ = key;
+        None
+    }
 
     /// Removes what the CPU ignores in a data address.
     fn untag(&self, addr: u64) -> u64 {

@@ -86,3 +86,13 @@ pub fn sys_shmat(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 pub fn sys_shmdt(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     cx.task.mm.shmdt(a[0])
 }
+
+/// `riscv_flush_icache`: translations of the range are no longer valid, in any thread.
+pub fn sys_riscv_flush_icache(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    const LOCAL: u64 = 1;
+    if a[2] & !LOCAL != 0 {
+        return Err(Errno::EINVAL);
+    }
+    cx.task.mm.invalidate_code(a[0], a[1].saturating_sub(a[0]));
+    Ok(0)
+}

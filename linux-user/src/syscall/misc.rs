@@ -102,3 +102,26 @@ pub fn sys_setrlimit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     limits(0, a[0] & 0xffff_ffff, Some([new[0], new[1]]))?;
     Ok(0)
 }
+
+/// `riscv_hwprobe`: fills the values of the keys asked for; an unknown key becomes -1. All processors are alike.
+pub fn sys_riscv_hwprobe(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    const WHICH_CPUS: u64 = 1;
+    if a[4] & !WHICH_CPUS != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if a[4] & WHICH_CPUS != 0 {
+        // Which processors have these values: a question about a machine with different ones.
+        return Err(Errno::EINVAL);
+    }
+    for index in 0..a[1] {
+        let at = a[0].wrapping_add(16 * index);
+        let key: i64 = cx.mem.read(at)?;
+        let (key, value) = match cx.arch.hwprobe(key) {
+            Some(value) => (key, value),
+            None => (-1, 0),
+        };
+        cx.mem.write(at, &key)?;
+        cx.mem.write(at.wrapping_add(8), &value)?;
+    }
+    Ok(0)
+}

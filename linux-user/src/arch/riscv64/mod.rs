@@ -1,0 +1,248 @@
+//! RISC-V, 64 bits: registers, initial state, and the facts that programs see.
+//!
+//! ABI source: the kernel's `arch/riscv` UAPI headers and its `Documentation/arch/riscv`.
+
+pub mod gdb;
+pub mod signal;
+mod vdso;
+
+use super::{Arch, GdbRegister, Hwcaps, Placement, Vdso};
+use crate::cpu::CpuState;
+use crate::errno::Errno;
+use crate::mm::Mm;
+use crate::signal::{BadFrame, Frame, Restored, SignalArch};
+use engine::Engine;
+use guest_riscv::cpu as regs;
+use guest_riscv::cpu::{Cpu, Feature};
+use ir::SlotTable;
+
+/// A RISC-V CPU model and where its registers are.
+pub struct Riscv64 {
+    cpu: Cpu,
+    slots: SlotTable,
+    vdso: Vdso,
+    target_xml: String,
+}
+
+/// a0: first argument and result.
+const A0: u32 = 10;
+/// a7: system call number.
+const A7: u32 = 17;
+const SP: u32 = 2;
+const TP: u32 = 4;
+
+impl Riscv64 {
+    /// The architecture with this CPU.
+    pub fn new(cpu: Cpu) -> Riscv64 {
+        Riscv64 { cpu, slots: regs::slot_table(), vdso: vdso::image(), target_xml: gdb::target_xml() }
+    }
+
+    fn x(&self, cpu: &CpuState, n: u32) -> u64 {
+        cpu.read_u64(self.slots.get(regs::x(n)).offset as usize)
+    }
+
+    fn set_x(&self, cpu: &mut CpuState, n: u32, value: u64) {
+        cpu.write_u64(self.slots.get(regs::x(n)).offset as usize, value);
+    }
+}
+
+impl SignalArch for Riscv64 {
+    fn push_frame(
+        &self,
+        engine: &Engine,
+        cpu: &mut CpuState,
+        mm: &Mm,
+        frame: &Frame<'_>,
+    ) -> Result<(), BadFrame> {
+        let vdso = mm.lock().image.vdso.start;
+        signal::push(engine, cpu, mm.mem(), frame, vdso + self.vdso.sigreturn)
+    }
+
+    fn pop_frame(&self, engine: &Engine, cpu: &mut CpuState, mm: &Mm) -> Result<Restored, BadFrame> {
+        signal::pop(engine, cpu, mm.mem())
+    }
+
+    fn stack_pointer(&self, cpu: &CpuState) -> u64 {
+        self.x(cpu, SP)
+    }
+
+    fn finish_interrupted(&self, cpu: &mut CpuState, next_pc: u64) {
+        self.set_result(cpu, Err(Errno::EINTR));
+        cpu.set_pc(next_pc);
+    }
+
+    fn minimum_altstack(&self) -> u64 {
+        2048
+    }
+}
+
+impl Arch for Riscv64 {
+    fn abi(&self) -> syscall_tables::Arch {
+        syscall_tables::Arch::Riscv64
+    }
+
+    fn syscall_regs(&self, cpu: &CpuState) -> (u64, [u64; 6]) {
+        (self.x(cpu, A7), std::array::from_fn(|n| self.x(cpu, A0 + n as u32)))
+    }
+
+    fn set_result(&self, cpu: &mut CpuState, result: Result<u64, Errno>) {
+        let value = match result {
+            Ok(value) => value,
+            Err(errno) => i64::from(errno.0).wrapping_neg() as u64,
+        };
+        self.set_x(cpu, A0, value);
+    }
+
+    fn restart_syscall(&self, cpu: &mut CpuState, _nr: u64, args: &[u64; 6]) {
+        self.set_x(cpu, A0, args[0]);
+        cpu.set_pc(cpu.pc().wrapping_sub(4));
+    }
+
+    fn set_sp(&self, cpu: &mut CpuState, sp: u64) {
+        self.set_x(cpu, SP, sp);
+    }
+
+    fn tls(&self, cpu: &CpuState) -> u64 {
+        self.x(cpu, TP)
+    }
+
+    fn set_tls(&self, cpu: &mut CpuState, tls: u64) {
+        self.set_x(cpu, TP, tls);
+    }
+
+    fn start(&self, cpu: &mut CpuState, entry: u64, sp: u64) {
+        cpu.state_mut().fill(0);
+        self.set_sp(cpu, sp);
+        cpu.set_pc(entry);
+    }
+
+    fn placement(&self) -> Placement {
+        Placement { pie_base: 0x55_0000_0000, pie_random_bits: 24, task_size: (1 << 47) - 4096 }
+    }
+
+    fn libc_package(&self) -> &'static str {
+        "libc6:riscv64 (or libc6-riscv64-cross, with -L /usr/riscv64-linux-gnu)"
+    }
+
+    fn hwcaps(&self) -> Hwcaps {
+        Hwcaps { hwcap: self.cpu.hwcap(), hwcap2: 0, hwcap3: None }
+    }
+
+    fn platform(&self) -> &'static str {
+        // The kernel gives no AT_PLATFORM here; C libraries do not look at it.
+        "riscv64"
+    }
+
+    fn min_signal_stack(&self) -> u64 {
+        signal::FRAME_SIZE as u64
+    }
+
+    fn vdso(&self) -> Option<&Vdso> {
+        Some(&self.vdso)
+    }
+
+    fn cpuinfo(&self, processors: usize) -> String {
+        let isa = self.cpu.isa();
+        (0..processors)
+            .map(|n| {
+                format!(
+                    "processor\t: {n}\nhart\t\t: {n}\nisa\t\t: {isa}\nmmu\t\t: sv48\nmvendorid\t: 0x0\n\
+                     marchid\t\t: 0x0\nmimpid\t\t: 0x0\n\n"
+                )
+            })
+            .collect()
+    }
+
+    fn hwprobe(&self, key: i64) -> Option<u64> {
+        // Keys and bits: UAPI asm/hwprobe.h.
+        let has = |f| self.cpu.features.has(f);
+        match key {
+            0..=2 => Some(0),
+            3 => Some(u64::from(has(Feature::M) && has(Feature::A))),
+            4 => {
+                let bits = [
+                    (0, Feature::F),
+                    (1, Feature::C),
+                    (3, Feature::Zba),
+                    (4, Feature::Zbb),
+                    (5, Feature::Zbs),
+                    (6, Feature::Zicboz),
+                    (7, Feature::Zbc),
+                    (8, Feature::Zbkb),
+                    (10, Feature::Zbkx),
+                    (27, Feature::Zfh),
+                    (28, Feature::Zfhmin),
+                    (34, Feature::Zacas),
+                    (35, Feature::Zicond),
+                ];
+                Some(bits.iter().filter(|(_, f)| has(*f)).fold(0, |m, (bit, _)| m | 1 << bit))
+            }
+            // Misaligned accesses are fast: they are the host's.
+            5 => Some(3),
+            6 => Some(64),
+            _ => None,
+        }
+    }
+
+    fn dump(&self, engine: &Engine, cpu: &CpuState, vectors: bool) -> String {
+        use std::fmt::Write;
+        let all = signal::load(engine, cpu);
+        let mut out = format!(" pc       {:016x}\n", all.x[0]);
+        for n in 0..32 {
+            let value = if n == 0 { 0 } else { all.x[n] };
+            let name = gdb::REGISTERS[n].name;
+            let separator = if n % 4 == 3 { "\n" } else { " " };
+            let _ = write!(out, " x{n}/{name} {value:016x}{separator}");
+        }
+        if vectors {
+            for (n, value) in all.f.iter().enumerate() {
+                let separator = if n % 4 == 3 { "\n" } else { " " };
+                let _ = write!(out, " f{n}/{} {value:016x}{separator}", gdb::REGISTERS[gdb::F0 + n].name);
+            }
+        }
+        out
+    }
+
+    fn general_regset(&self, engine: &Engine, cpu: &CpuState) -> Vec<u8> {
+        signal::load(engine, cpu).x.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    fn gdb_description(&self) -> &str {
+        &self.target_xml
+    }
+
+    fn gdb_registers(&self) -> &'static [GdbRegister] {
+        gdb::REGISTERS
+    }
+
+    fn gdb_read(&self, engine: &Engine, cpu: &CpuState, index: usize) -> Vec<u8> {
+        let all = signal::load(engine, cpu);
+        match index {
+            0 => 0u64.to_le_bytes().to_vec(),
+            1..gdb::PC => all.x[index].to_le_bytes().to_vec(),
+            gdb::PC => all.x[0].to_le_bytes().to_vec(),
+            gdb::F0..gdb::FFLAGS => all.f[index - gdb::F0].to_le_bytes().to_vec(),
+            gdb::FFLAGS => (all.fcsr & 31).to_le_bytes().to_vec(),
+            66 => (all.fcsr >> 5).to_le_bytes().to_vec(),
+            _ => all.fcsr.to_le_bytes().to_vec(),
+        }
+    }
+
+    fn gdb_write(&self, engine: &Engine, cpu: &mut CpuState, index: usize, value: &[u8]) {
+        let mut wide = [0; 8];
+        let len = value.len().min(8);
+        wide[..len].copy_from_slice(&value[..len]);
+        let value = u64::from_le_bytes(wide);
+        let mut all = signal::load(engine, cpu);
+        match index {
+            0 => return,
+            1..gdb::PC => all.x[index] = value,
+            gdb::PC => all.x[0] = value,
+            gdb::F0..gdb::FFLAGS => all.f[index - gdb::F0] = value,
+            gdb::FFLAGS => all.fcsr = all.fcsr & !31 | value as u32 & 31,
+            66 => all.fcsr = all.fcsr & 31 | (value as u32 & 7) << 5,
+            _ => all.fcsr = value as u32 & 0xff,
+        }
+        signal::store(engine, cpu, &all);
+    }
+}

@@ -1,0 +1,172 @@
+//! RISC-V signal frames, byte for byte as the kernel's `arch/riscv/kernel/signal.c` lays them out.
+//!
+//! Layout source: UAPI `asm/sigcontext.h`, `asm/ucontext.h`, `asm/ptrace.h`. Building and reading are pure.
+
+use crate::cpu::CpuState;
+use crate::guest_mem::GuestMem;
+use crate::signal::{AltStack, BadFrame, Frame, Restored};
+use engine::Engine;
+use guest_riscv::cpu as regs;
+use ir::SlotId;
+
+/// All registers that a frame holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Regs {
+    /// Program counter in place of x0, then x1 to x31: the order of `user_regs_struct`.
+    pub x: [u64; 32],
+    /// f0 to f31.
+    pub f: [u64; 32],
+    /// fflags and frm.
+    pub fcsr: u32,
+}
+
+/// `sizeof(struct rt_sigframe)`.
+pub const FRAME_SIZE: usize = 128 + 960;
+const UC: usize = 128;
+const UC_STACK: usize = UC + 16;
+const UC_SIGMASK: usize = UC + 40;
+const SC_REGS: usize = UC + 176;
+const SC_FP: usize = SC_REGS + 256;
+const SC_FCSR: usize = SC_FP + 256;
+
+fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    bytes[at..at + N].copy_from_slice(&value);
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+/// Builds the frame: its address, its bytes and the registers for the handler.
+pub fn encode(regs: &Regs, frame: &Frame<'_>, trampoline: u64) -> (u64, Vec<u8>, Regs) {
+    let addr = frame.sp.wrapping_sub(FRAME_SIZE as u64) & !15;
+    let mut bytes = vec![0; FRAME_SIZE];
+    let b = &mut bytes;
+    put(b, 0, frame.info.raw);
+    put(b, UC_STACK, frame.altstack.sp.to_le_bytes());
+    put(b, UC_STACK + 8, frame.altstack.flags.to_le_bytes());
+    put(b, UC_STACK + 16, frame.altstack.size.to_le_bytes());
+    put(b, UC_SIGMASK, frame.old_mask.to_le_bytes());
+    for n in 0..32 {
+        put(b, SC_REGS + 8 * n, regs.x[n].to_le_bytes());
+        put(b, SC_FP + 8 * n, regs.f[n].to_le_bytes());
+    }
+    put(b, SC_FCSR, regs.fcsr.to_le_bytes());
+    let mut new = *regs;
+    new.x[0] = frame.action.handler;
+    new.x[1] = trampoline;
+    new.x[2] = addr;
+    new.x[10] = frame.sig as u64;
+    new.x[11] = addr;
+    new.x[12] = addr + UC as u64;
+    (addr, bytes, new)
+}
+
+/// Reads a frame back.
+pub fn decode(bytes: &[u8]) -> Result<(Regs, Restored), BadFrame> {
+    let bytes = bytes.get(..FRAME_SIZE).ok_or(BadFrame)?;
+    let mut regs = Regs { fcsr: u32_at(bytes, SC_FCSR), ..Regs::default() };
+    for n in 0..32 {
+        regs.x[n] = u64_at(bytes, SC_REGS + 8 * n);
+        regs.f[n] = u64_at(bytes, SC_FP + 8 * n);
+    }
+    let altstack = AltStack {
+        sp: u64_at(bytes, UC_STACK),
+        flags: u32_at(bytes, UC_STACK + 8),
+        size: u64_at(bytes, UC_STACK + 16),
+    };
+    Ok((regs, Restored { mask: u64_at(bytes, UC_SIGMASK), altstack }))
+}
+
+/// fflags has the engine's five flags in reverse order.
+fn reverse_flags(flags: u32) -> u32 {
+    (flags & 0x1f).reverse_bits() >> 27
+}
+
+/// The engine's number of a rounding mode: both count nearest as 0 and nearest-away as 4, the directed ones in reverse.
+fn round(frm: u32) -> u32 {
+    if matches!(frm, 1..=3) { 4 - frm } else { frm & 4 }
+}
+
+/// Reads all registers of a CPU.
+pub fn load(engine: &Engine, cpu: &CpuState) -> Regs {
+    let slots = engine.guest().slots();
+    let at = |id: SlotId| slots.get(id).offset as usize;
+    Regs {
+        x: std::array::from_fn(|n| if n == 0 { cpu.pc() } else { cpu.read_u64(at(regs::x(n as u32))) }),
+        f: std::array::from_fn(|n| cpu.read_u64(at(regs::f(n as u32)))),
+        fcsr: reverse_flags(engine.fp_flags(cpu)) | (cpu.read_u32(at(regs::FRM)) & 7) << 5,
+    }
+}
+
+/// Writes all registers of a CPU.
+pub fn store(engine: &Engine, cpu: &mut CpuState, values: &Regs) {
+    let slots = engine.guest().slots();
+    let at = |id: SlotId| slots.get(id).offset as usize;
+    cpu.set_pc(values.x[0]);
+    for n in 1..32 {
+        cpu.write_u64(at(regs::x(n as u32)), values.x[n]);
+    }
+    for (n, value) in values.f.iter().enumerate() {
+        cpu.write_u128(at(regs::f(n as u32)), u128::from(*value));
+    }
+    let frm = values.fcsr >> 5 & 7;
+    cpu.write_u32(at(regs::FRM), frm);
+    engine.set_fp(cpu, reverse_flags(values.fcsr), round(frm));
+    cpu.clear_monitor();
+}
+
+/// Writes a frame to guest memory and enters the handler.
+pub fn push(
+    engine: &Engine,
+    cpu: &mut CpuState,
+    mem: GuestMem,
+    frame: &Frame<'_>,
+    trampoline: u64,
+) -> Result<(), BadFrame> {
+    let (addr, bytes, regs) = encode(&load(engine, cpu), frame, trampoline);
+    mem.copy_out(addr, &bytes).map_err(|_| BadFrame)?;
+    store(engine, cpu, &regs);
+    Ok(())
+}
+
+/// Restores what the frame at the stack pointer holds.
+pub fn pop(engine: &Engine, cpu: &mut CpuState, mem: GuestMem) -> Result<Restored, BadFrame> {
+    let sp = load(engine, cpu).x[2];
+    let mut bytes = vec![0; FRAME_SIZE];
+    mem.copy_in(sp, &mut bytes).map_err(|_| BadFrame)?;
+    let (values, restored) = decode(&bytes)?;
+    store(engine, cpu, &values);
+    Ok(restored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::{FaultState, SigAction, SigInfo};
+
+    #[test]
+    fn sigreturn_of_a_frame_gives_the_same_registers() {
+        let mut regs = Regs { fcsr: 0x7f, ..Regs::default() };
+        for n in 0..32 {
+            regs.x[n] = 0x1111_0000 + n as u64;
+            regs.f[n] = 0x2222_0000 + n as u64;
+        }
+        let info = SigInfo::fault(11, 1, 0xdead_0000);
+        let action = SigAction { handler: 0x40_2000, flags: 0, restorer: 0, mask: 0 };
+        let altstack = AltStack { sp: 0x5000, size: 0x2000, flags: 0 };
+        let sp = 0x7fff_0008;
+        let frame = Frame { sig: 11, info: &info, action, old_mask: 0x55, altstack, sp, fault: FaultState::default() };
+        let (addr, bytes, new) = encode(&regs, &frame, 0x99_0000);
+        assert_eq!(addr % 16, 0);
+        assert_eq!((new.x[0], new.x[1], new.x[2], new.x[10]), (0x40_2000, 0x99_0000, addr, 11));
+        assert_eq!((new.x[11], new.x[12]), (addr, addr + 128));
+        let (back, restored) = decode(&bytes).expect("a good frame");
+        assert_eq!(back, regs);
+        assert_eq!((restored.mask, restored.altstack), (0x55, altstack));
+    }
+}

@@ -1,0 +1,20 @@
+//! `qemu-riscv64`: runs 64-bit RISC-V Linux programs.
+
+use guest_riscv::cpu::{Cpu, MODELS};
+use linux_user::arch::riscv64::Riscv64;
+use linux_user::start::{self, GuestBinary};
+
+fn main() {
+    start::main(&GuestBinary {
+        name: "riscv64",
+        cpu_help: || {
+            let names: Vec<String> = MODELS.iter().map(|model| format!("  {}\n", model.name)).collect();
+            format!("Available CPUs:\n{}", names.concat())
+        },
+        make: |model| {
+            let cpu = model.map_or(Ok(Cpu::default()), Cpu::parse)?;
+            let arch = Box::leak(Box::new(Riscv64::new(cpu)));
+            Ok(start::Cpu { guest: Box::new(guest_riscv::Riscv::new(cpu)), arch })
+        },
+    })
+}
