@@ -160,7 +160,15 @@ mod tests {
         let action = SigAction { handler: 0x40_2000, flags: 0, restorer: 0, mask: 0 };
         let altstack = AltStack { sp: 0x5000, size: 0x2000, flags: 0 };
         let sp = 0x7fff_0008;
-        let frame = Frame { sig: 11, info: &info, action, old_mask: 0x55, altstack, sp, fault: FaultState::default() };
+        let frame = Frame {
+            sig: 11,
+            info: &info,
+            action,
+            old_mask: 0x55,
+            altstack,
+            sp,
+            fault: FaultState::default(),
+        };
         let (addr, bytes, new) = encode(&regs, &frame, 0x99_0000);
         assert_eq!(addr % 16, 0);
         assert_eq!((new.x[0], new.x[1], new.x[2], new.x[10]), (0x40_2000, 0x99_0000, addr, 11));
