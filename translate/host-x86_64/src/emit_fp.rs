@@ -8,7 +8,7 @@
 //! computed into a scratch register when the destination is also a source. Vectors of 8 bytes are computed on both
 //! halves alike: garbage in upper lanes would raise flags.
 
-use crate::asm::{Alu, Cc, Gp, K, Label, Level, Mr, Sz, V, Xmm};
+use crate::asm::{Alu, Cc, K, Label, Level, Mr, Sz, V, Xmm};
 use crate::emit_vec::{VecCx, splat};
 use ir::{Attr, Fp, Inst, NanRule, Op, Round, Size};
 
@@ -105,6 +105,7 @@ impl VecCx<'_> {
                     Round::Up => 2,
                     Round::Zero => 3,
                     Round::Dynamic => 4,
+                    Round::NearestAway if inst.imm & 1 == 0 => return Some(self.round_away(&fp, d, s, half)),
                     Round::NearestAway | Round::Odd => return None,
                 };
                 let imm = mode | if inst.imm & 1 == 0 { 8 } else { 0 };
@@ -196,19 +197,19 @@ impl VecCx<'_> {
         if half || s.contains(&d) { self.t[0] } else { d }
     }
 
-    fn unguarded(&mut self) -> Guard {
+    pub(crate) fn unguarded(&mut self) -> Guard {
         let done = self.a.here();
         Guard { cold: None, done }
     }
 
-    fn finish(&mut self, cold: Option<Label>, d: Xmm, r: Xmm, bytes: usize) -> Guard {
+    pub(crate) fn finish(&mut self, cold: Option<Label>, d: Xmm, r: Xmm, bytes: usize) -> Guard {
         self.low_bytes(d, r, bytes);
         let done = self.a.here();
         Guard { cold, done }
     }
 
     /// Jumps to a cold path if a lane of `r` is a NaN or, with `tiny`, the smallest normal number.
-    fn guard(&mut self, fp: &Fp, r: Xmm, tiny: bool) -> Option<Label> {
+    pub(crate) fn guard(&mut self, fp: &Fp, r: Xmm, tiny: bool) -> Option<Label> {
         use V::*;
         if fp.rules.nan == NanRule::X86 && !tiny {
             return None;
@@ -286,188 +287,4 @@ impl VecCx<'_> {
         }
         cold
     }
-
-    fn fp_convert(&mut self, inst: &Inst, fp: Fp, other: Size, d: Xmm, s: Xmm) -> Option<Guard> {
-        use V::*;
-        if !fp.rules.plain() {
-            return None;
-        }
-        let (lane, lanes) = (fp.shape.lane, fp.shape.lanes);
-        let half = fp.shape.bytes() == 8 && lanes > 1;
-        let default_nan = fp.rules.nan == NanRule::Default;
-        let t = self.t[0];
-        match inst.op {
-            Op::FCvt if inst.imm & !1 == 0 && fp.round == Round::Dynamic => match (lane, other, lanes) {
-                (Size::S, Size::D, 1) if inst.imm == 0 => {
-                    let r = if d == s { t } else { d };
-                    self.a.v3(Cvtss2sd, r, s, s);
-                    let g = if default_nan { self.guard(&double_of(&fp), r, false) } else { None };
-                    Some(self.finish(g, d, r, 8))
-                }
-                (Size::D, Size::S, 1) if inst.imm == 0 => {
-                    let r = if d == s { t } else { d };
-                    self.a.v3(Cvtsd2ss, r, s, s);
-                    let single = single_of(&fp);
-                    let g = if default_nan || fp.rules.tiny_before {
-                        self.guard(&single, r, fp.rules.tiny_before)
-                    } else {
-                        None
-                    };
-                    Some(self.finish(g, d, r, 4))
-                }
-                (Size::S, Size::D, 2) if !default_nan => {
-                    if inst.imm == 1 {
-                        self.a.v2i(Pshufd, t, s, 0xee);
-                        self.a.v2(Cvtps2pd, d, t);
-                    } else {
-                        self.a.v2(Cvtps2pd, d, s);
-                    }
-                    Some(self.unguarded())
-                }
-                _ => None,
-            },
-            Op::VSToF | Op::VUToF if inst.imm == 0 && fp.round == Round::Dynamic => {
-                let signed = inst.op == Op::VSToF;
-                let row = match (lane, signed) {
-                    (Size::S, true) => Cvtdq2ps,
-                    (Size::S, false) => Vcvtudq2ps,
-                    (Size::D, true) => Vcvtqq2pd,
-                    (Size::D, false) => Vcvtuqq2pd,
-                    (Size::B | Size::H | Size::Q, _) => return None,
-                };
-                if !self.a.has_v(row) {
-                    return None;
-                }
-                self.low_bytes(t, s, fp.shape.bytes());
-                self.a.v2(row, d, t);
-                self.low_bytes(d, d, fp.shape.bytes());
-                Some(self.unguarded())
-            }
-            Op::VFToS if inst.imm == 0 && fp.round == Round::Zero && lane == Size::S => {
-                let src = if half {
-                    self.a.v2(Movddup, t, s);
-                    t
-                } else if lanes == 1 {
-                    self.low_bytes(t, s, 4);
-                    t
-                } else {
-                    s
-                };
-                let (r, x) = (self.t[1], self.x[1]);
-                self.a.v2(Cvttps2dq, r, src);
-                self.a.v2(Movaps, x, r);
-                let bad = splat(0x8000_0000, 4);
-                self.v3c(Pcmpeqd, x, x, bad);
-                self.a.v_gp(Movmskps, self.gp, x);
-                self.a.mr(Mr::Test, Sz::D, self.gp, self.gp);
-                let cold = self.a.new_label();
-                self.a.jcc(Cc::Ne, cold);
-                Some(self.finish(Some(cold), d, r, fp.shape.bytes()))
-            }
-            _ => None,
-        }
-    }
-
-    /// Floating point to a general register; `None` without an inline form. `wide`: the result is I64.
-    pub fn emit_fp_to_int(&mut self, inst: &Inst, d: Gp, wide: bool, s: Xmm) -> Option<Guard> {
-        use V::*;
-        let Attr::FpCvt(fp, _) = inst.attr else { return None };
-        if !fp.rules.plain() || inst.imm != 0 {
-            return None;
-        }
-        let double = match fp.shape.lane {
-            Size::D => true,
-            Size::S => false,
-            Size::B | Size::H | Size::Q => return None,
-        };
-        let truncate = match fp.round {
-            Round::Zero => true,
-            Round::Dynamic => false,
-            Round::Nearest | Round::Down | Round::Up | Round::NearestAway | Round::Odd => return None,
-        };
-        let cold = self.a.new_label();
-        match inst.op {
-            Op::FToS => {
-                let row = match (double, wide, truncate) {
-                    (false, false, true) => Cvttss2si,
-                    (false, true, true) => Cvttss2siQ,
-                    (true, false, true) => Cvttsd2si,
-                    (true, true, true) => Cvttsd2siQ,
-                    (false, false, false) => Cvtss2si,
-                    (false, true, false) => Cvtss2siQ,
-                    (true, false, false) => Cvtsd2si,
-                    (true, true, false) => Cvtsd2siQ,
-                };
-                self.a.v_gp(row, d, s);
-                // The integer indefinite is the only value from which 1 cannot be subtracted.
-                self.a.alu_i(Alu::Cmp, if wide { Sz::Q } else { Sz::D }, d, 1);
-                self.a.jcc(Cc::O, cold);
-            }
-            Op::FToU if self.a.feat.level >= Level::Avx512 => {
-                let row = match (double, wide, truncate) {
-                    (false, false, true) => Vcvttss2usi,
-                    (false, true, true) => Vcvttss2usiQ,
-                    (true, false, true) => Vcvttsd2usi,
-                    (true, true, true) => Vcvttsd2usiQ,
-                    (false, false, false) => Vcvtss2usi,
-                    (false, true, false) => Vcvtss2usiQ,
-                    (true, false, false) => Vcvtsd2usi,
-                    (true, true, false) => Vcvtsd2usiQ,
-                };
-                self.a.v_gp(row, d, s);
-                // Out of range gives all ones.
-                self.a.alu_i(Alu::Cmp, if wide { Sz::Q } else { Sz::D }, d, -1);
-                self.a.jcc(Cc::E, cold);
-            }
-            _ => return None,
-        }
-        let done = self.a.here();
-        Some(Guard { cold: Some(cold), done })
-    }
-
-    /// A general register to floating point; false without an inline form. `s` of an I32 may have garbage above
-    /// bit 31; it is not changed.
-    pub fn emit_int_to_fp(&mut self, inst: &Inst, d: Xmm, wide: bool, s: Gp) -> bool {
-        use V::*;
-        let Attr::FpCvt(fp, _) = inst.attr else { return false };
-        if inst.imm != 0 || fp.round != Round::Dynamic || !fp.rules.plain() {
-            return false;
-        }
-        let double = match fp.shape.lane {
-            Size::D => true,
-            Size::S => false,
-            Size::B | Size::H | Size::Q => return false,
-        };
-        let evex = self.a.feat.level >= Level::Avx512;
-        let row = match (inst.op, wide, double) {
-            (Op::SToF, false, true) => Cvtsi2sd,
-            (Op::SToF, true, true) => Cvtsi2sdQ,
-            (Op::SToF, false, false) => Cvtsi2ss,
-            (Op::SToF, true, false) => Cvtsi2ssQ,
-            (Op::UToF, false, true) if evex => Vcvtusi2sd,
-            (Op::UToF, true, true) if evex => Vcvtusi2sdQ,
-            (Op::UToF, false, false) if evex => Vcvtusi2ss,
-            (Op::UToF, true, false) if evex => Vcvtusi2ssQ,
-            (Op::UToF, false, true) => Cvtsi2sdQ,
-            (Op::UToF, false, false) => Cvtsi2ssQ,
-            _ => return false,
-        };
-        let src = if inst.op == Op::UToF && !evex {
-            self.a.mov(Sz::D, self.gp, s);
-            self.gp
-        } else {
-            s
-        };
-        self.a.v3(Pxor, d, d, d);
-        self.a.vgp3(row, d, d, src, None);
-        true
-    }
-}
-
-fn double_of(fp: &Fp) -> Fp {
-    Fp { shape: ir::Shape::new(Size::D, fp.shape.lanes), ..*fp }
-}
-
-fn single_of(fp: &Fp) -> Fp {
-    Fp { shape: ir::Shape::new(Size::S, fp.shape.lanes), ..*fp }
 }

@@ -8,6 +8,7 @@
 mod alloc;
 pub mod asm;
 mod emit;
+pub mod emit_cvt;
 pub mod emit_fp;
 mod emit_hash;
 mod emit_int;

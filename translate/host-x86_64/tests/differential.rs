@@ -393,6 +393,10 @@ fn float(op: Op) -> bool {
         )
 }
 
+fn conversion(op: Op) -> bool {
+    op.info().attr == AttrKind::FpCvt || matches!(op, Op::FRint | Op::Get | Op::Set)
+}
+
 macro_rules! levels {
     ($($name:ident $seed:literal $count:literal $blocks:literal $len:literal $set:expr;)*) => { $(
         mod $name {
@@ -423,5 +427,6 @@ levels! {
     crypto_ops 7 3000 1 6 crypto;
     floats_short 8 20000 1 3 float;
     floats 9 3000 2 20 float;
+    conversions 11 20000 1 4 conversion;
     everything 10 5000 3 40 |_| true;
 }
