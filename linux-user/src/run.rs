@@ -4,6 +4,8 @@
 
 use crate::errno::{Errno, SysResult};
 use crate::gdb;
+use crate::log;
+use crate::options::LogBit;
 use crate::signal::{self, FaultAt, SigInfo, Trap, code};
 use crate::syscall::{self, SysCx};
 use crate::task::{Leave, Task};
@@ -135,7 +137,24 @@ fn raise(task: &mut Task, info: &SigInfo, fault: Option<FaultAt>) {
     if let Some(fault) = fault {
         task.fault = task.arch.fault_state(&fault);
     }
+    if log::on(LogBit::Int) || log::on(LogBit::GuestErrors) {
+        note_exception(task, info, fault);
+    }
     signal::force(task, info);
+}
+
+/// `-d int` and `-d guest_errors`: what the CPU raised, and where.
+fn note_exception(task: &Task, info: &SigInfo, fault: Option<FaultAt>) {
+    let pc = task.cpu.pc();
+    let mut word = [0; 4];
+    let bytes = task.mm.fetch_code(pc, &mut word);
+    let what = match fault {
+        Some(FaultAt { fetch: true, address, .. }) => format!("instruction fetch at {address:#x}"),
+        Some(FaultAt { write: true, address, .. }) => format!("write to {address:#x}"),
+        Some(FaultAt { address, .. }) => format!("read of {address:#x}"),
+        None => format!("instruction bytes {:02x?}", &word[..bytes]),
+    };
+    log::write(&format!("{} exception: signal {} at pc {pc:#x}: {what}\n", task.tid, info.signo()));
 }
 
 fn memory_fault(task: &mut Task) {

@@ -178,6 +178,6 @@ mod tests {
         assert!(image.relocatable);
         assert_eq!(vdso.image[vdso.sigreturn as usize..][..4], [5, 6, 7, 8]);
         // The hash that C libraries compare with, as the kernel's own vDSO has it.
-        assert_eq!(elf_hash("LINUX_2.6.39"), 0x75fc_b89);
+        assert_eq!(elf_hash("LINUX_2.6.39"), 0x075f_cb89);
     }
 }

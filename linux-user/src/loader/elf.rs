@@ -162,7 +162,7 @@ pub fn parse(source: &(impl Source + ?Sized), wanted: &Wanted) -> Result<Image, 
         relocatable: ident.kind == ET_DYN,
         entry: reader.word(24, 24),
         segments: Vec::new(),
-        span: u64::MAX..0,
+        span: 0..0,
         interpreter: None,
         phdr: 0,
         phent: size,
@@ -183,8 +183,8 @@ pub fn parse(source: &(impl Source + ?Sized), wanted: &Wanted) -> Result<Image, 
                     if phdr.is_none() && offset <= phoff && phoff - offset < filesz {
                         phdr = vaddr.checked_add(phoff - offset);
                     }
-                    image.span.start = image.span.start.min(segment.mem.start & !(PAGE - 1));
-                    image.span.end = image.span.end.max(segment.mem.end);
+                    let start = segment.mem.start & !(PAGE - 1);
+                    image.span = super::hull(&image.span, &(start..segment.mem.end));
                     image.segments.push(segment);
                 }
             }

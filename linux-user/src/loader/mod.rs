@@ -185,6 +185,11 @@ impl LoadError {
     }
 }
 
+/// The smallest range that holds both; an empty one does not count.
+fn hull(a: &Range<u64>, b: &Range<u64>) -> Range<u64> {
+    if a.is_empty() { b.clone() } else { a.start.min(b.start)..a.end.max(b.end) }
+}
+
 fn article(name: &str) -> &'static str {
     // By sound: "an x86_64", "an s390x", "an m68k", "an sh4", "an hppa".
     let spelled = ["x", "s390", "m68", "sh4", "hppa"].iter().any(|start| name.starts_with(start));

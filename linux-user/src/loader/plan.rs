@@ -64,8 +64,8 @@ pub fn plan(image: &Image, base: u64, task_size: u64) -> Result<Plan, LoadError>
         return Err(LoadError::Malformed("it does not fit into the address space"));
     }
     let mut pieces = Vec::new();
-    let mut code = u64::MAX..0;
-    let mut data = u64::MAX..0;
+    let mut code = 0..0;
+    let mut data = 0..0;
     let mut end = 0;
     for segment in &image.segments {
         let mem = segment.mem.start.wrapping_add(bias)..segment.mem.end.wrapping_add(bias);
@@ -87,19 +87,17 @@ pub fn plan(image: &Image, base: u64, task_size: u64) -> Result<Plan, LoadError>
             pieces.push(Piece { range: at..mem_end, prot: segment.prot, offset: None, clear: 0..0 });
         }
         let range = if segment.prot & crate::mm::prot::EXEC != 0 { &mut code } else { &mut data };
-        range.start = range.start.min(mem.start);
-        range.end = range.end.max(mem.end);
+        *range = super::hull(range, &mem);
         end = end.max(mem.end);
     }
-    let empty = |range: Range<u64>| if range.is_empty() { 0..0 } else { range };
     Ok(Plan {
         span,
         bias,
         pieces,
         entry: image.entry.wrapping_add(bias),
         phdr: if image.phdr == 0 { 0 } else { image.phdr.wrapping_add(bias) },
-        code: empty(code),
-        data: empty(data),
+        code,
+        data,
         end,
     })
 }

@@ -100,7 +100,7 @@ pub fn build(contents: &Contents<'_>, top: u64, limit: u64) -> Option<Stack> {
     let exec_fn = top - null_len - (contents.exec_fn.len() as u64 + 1);
     let env = exec_fn - env_len..exec_fn;
     let args = env.start - args_len..env.start;
-    let platform = (args.start & !15) - (contents.platform.len() as u64 + 1 + 15 & !15);
+    let platform = (args.start & !15) - (contents.platform.len() as u64 + 1).next_multiple_of(16);
     let random = platform - 16;
     high.extend_from_slice(&contents.random);
     high.extend_from_slice(contents.platform.as_bytes());

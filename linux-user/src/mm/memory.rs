@@ -39,7 +39,7 @@ impl engine::Memory for Mm {
     }
 
     fn cas(&self, addr: u64, size: Size, expected: u128, new: u128) -> Result<u128, u64> {
-        let len = size.bytes() as usize;
+        let len = size.bytes();
         let host = self.mem.host(addr, len).map_err(|_| addr)?;
         uaccess::cas(host, len, expected, new).map_err(|_| self.first_bad(addr, len))
     }
