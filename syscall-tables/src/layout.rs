@@ -152,29 +152,80 @@ pub fn read_scalar(ty: Ty, bytes: &[u8], arch: Arch) -> u64 {
     bytes.get(..n).map_or(0, |b| get(b, arch.info().big_endian, signed(ty)))
 }
 
-/// Converts one element of type `ty`. Bytes of `dst` that have no source become zero.
-pub fn convert(ty: Ty, from: Arch, src: &[u8], to: Arch, dst: &mut [u8]) {
-    match ty {
-        Ty::Struct(id) => {
-            let (lf, lt) = (layout(id, from), layout(id, to));
-            dst[..lt.size].fill(0);
-            for (i, t) in lt.fields.iter().enumerate() {
-                let same = lf.fields.get(i).filter(|f| f.field.name == t.field.name);
-                let Some(f) = same.or_else(|| lf.field(t.field.name)) else { continue };
-                let n = f.field.count.max(1).min(t.field.count.max(1)) as usize;
-                for k in 0..n {
-                    let s = &src[f.offset + k * f.size..][..f.size];
-                    let d = &mut dst[t.offset + k * t.size..][..t.size];
-                    match (f.field.ty, t.field.ty) {
-                        (Ty::Struct(_), Ty::Struct(_)) => convert(t.field.ty, from, s, to, d),
-                        (ft, _) => put(d, to.info().big_endian, get(s, from.info().big_endian, signed(ft))),
-                    }
-                }
+/// One scalar's way from one layout into another.
+struct Move {
+    from: u32,
+    from_size: u8,
+    signed: bool,
+    to: u32,
+    to_size: u8,
+}
+
+/// The scalars of a structure in both layouts, in the order of the destination.
+fn moves(id: StructId, from: Arch, to: Arch, from_base: usize, to_base: usize, out: &mut Vec<Move>) {
+    let (lf, lt) = (layout(id, from), layout(id, to));
+    for (i, t) in lt.fields.iter().enumerate() {
+        let same = lf.fields.get(i).filter(|f| f.field.name == t.field.name);
+        let Some(f) = same.or_else(|| lf.field(t.field.name)) else { continue };
+        let n = f.field.count.max(1).min(t.field.count.max(1)) as usize;
+        for k in 0..n {
+            let (a, b) = (from_base + f.offset + k * f.size, to_base + t.offset + k * t.size);
+            match (f.field.ty, t.field.ty) {
+                (Ty::Struct(_), Ty::Struct(inner)) => moves(inner, from, to, a, b, out),
+                (ty, _) => out.push(Move {
+                    from: a as u32,
+                    from_size: f.size as u8,
+                    signed: signed(ty),
+                    to: b as u32,
+                    to_size: t.size as u8,
+                }),
             }
         }
-        _ => {
-            let (ns, nd) = (element(ty, from).0, element(ty, to).0);
-            put(&mut dst[..nd], to.info().big_endian, get(&src[..ns], from.info().big_endian, signed(ty)));
+    }
+}
+
+/// The moves between an arch and the host, computed once; other pairs have none kept.
+fn kept_moves(id: StructId, from: Arch, to: Arch) -> Option<&'static [Move]> {
+    static CACHE: OnceLock<Vec<OnceLock<Vec<Move>>>> = OnceLock::new();
+    let (guest, back) = match (from == crate::HOST, to == crate::HOST) {
+        (false, true) => (from, 0),
+        (true, false) => (to, 1),
+        _ => return None,
+    };
+    let all = CACHE.get_or_init(|| (0..STRUCTS.len() * ARCHES.len() * 2).map(|_| OnceLock::new()).collect());
+    let cell = &all[(guest as usize * STRUCTS.len() + id.0 as usize) * 2 + back];
+    Some(cell.get_or_init(|| {
+        let mut out = Vec::new();
+        moves(id, from, to, 0, 0, &mut out);
+        out
+    }))
+}
+
+/// Converts one element of type `ty`. Bytes of `dst` that have no source become zero.
+pub fn convert(ty: Ty, from: Arch, src: &[u8], to: Arch, dst: &mut [u8]) {
+    let (big_from, big_to) = (from.info().big_endian, to.info().big_endian);
+    let Ty::Struct(id) = ty else {
+        let (ns, nd) = (element(ty, from).0, element(ty, to).0);
+        return put(&mut dst[..nd], big_to, get(&src[..ns], big_from, signed(ty)));
+    };
+    dst[..layout(id, to).size].fill(0);
+    let computed;
+    let list = match kept_moves(id, from, to) {
+        Some(list) => list,
+        None => {
+            let mut out = Vec::new();
+            moves(id, from, to, 0, 0, &mut out);
+            computed = out;
+            &computed
+        }
+    };
+    for m in list {
+        let s = &src[m.from as usize..][..m.from_size as usize];
+        let d = &mut dst[m.to as usize..][..m.to_size as usize];
+        if m.from_size == m.to_size && big_from == big_to {
+            d.copy_from_slice(s);
+        } else {
+            put(d, big_to, get(s, big_from, m.signed));
         }
     }
 }

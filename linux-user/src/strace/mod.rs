@@ -129,7 +129,7 @@ pub fn traced(
         let mut line = p.out.clone();
         line.push_str(if desc.ret == Ret::Never { ") = ?\n" } else { ")\n" });
         emit(&line);
-        if call == CallId::ExitGroup {
+        if matches!(call, CallId::Exit | CallId::ExitGroup) {
             exited(tid, a[0] as i32 & 0xff);
         }
     }

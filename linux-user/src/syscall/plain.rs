@@ -83,6 +83,36 @@ fn convert_elem(ty: Ty, from: syscall_tables::Arch, src: &[u8], to: syscall_tabl
     }
 }
 
+/// Words that a copy holds without an allocation.
+const SMALL: usize = 24;
+
+/// A host-aligned buffer.
+enum Buffer {
+    Small([u64; SMALL]),
+    Large(Vec<u64>),
+}
+
+impl Buffer {
+    fn new(bytes: usize) -> Buffer {
+        let words = bytes.div_ceil(8).max(1);
+        if words <= SMALL { Buffer::Small([0; SMALL]) } else { Buffer::Large(vec![0; words]) }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Buffer::Small(words) => bytemuck::cast_slice(words),
+            Buffer::Large(words) => bytemuck::cast_slice(words),
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Buffer::Small(words) => bytemuck::cast_slice_mut(words),
+            Buffer::Large(words) => bytemuck::cast_slice_mut(words),
+        }
+    }
+}
+
 /// A host copy of a guest buffer.
 struct Copy {
     arg: usize,
@@ -90,7 +120,7 @@ struct Copy {
     mem: MemArg,
     ty: Ty,
     count: usize,
-    bytes: Vec<u64>,
+    buffer: Buffer,
 }
 
 fn as_bytes(words: &[u64]) -> &[u8] {
@@ -118,7 +148,9 @@ fn count_of(cx: &SysCx<'_>, count: Count, args: &[u64; 6], before: usize, ret: u
 fn converted(cx: &mut SysCx<'_>, desc: &CallDesc, args: &[u64; 6]) -> SysResult {
     let mut host = *args;
     let mut strings: Vec<CString> = Vec::new();
-    let mut copies: Vec<Copy> = Vec::new();
+    // No call has more pointers that need conversion than arguments.
+    let mut copies: [Option<Copy>; 4] = [const { None }; 4];
+    let mut used = 0;
     let small = cx.abi.info().word == 4;
     for (i, a) in desc.args.iter().enumerate() {
         let v = args[i];
@@ -148,20 +180,21 @@ fn converted(cx: &mut SysCx<'_>, desc: &CallDesc, args: &[u64; 6]) -> SysResult 
                     continue;
                 }
                 let count = count_of(cx, m.count, args, 1, 0)?;
-                let mut copy = Copy { arg: i, guest: v, mem: m, ty, count, bytes: Vec::new() };
-                fetch(cx, &mut copy)?;
-                copies.push(copy);
+                let buffer = fetch(cx, m.dir, ty, v, count)?;
+                let free = copies.get_mut(used).ok_or(Errno::ENOSYS)?;
+                *free = Some(Copy { arg: i, guest: v, mem: m, ty, count, buffer });
+                used += 1;
             }
             _ => {}
         }
     }
-    for c in &mut copies {
-        host[c.arg] = c.bytes.as_mut_ptr() as u64;
+    for c in copies.iter_mut().flatten() {
+        host[c.arg] = c.buffer.bytes_mut().as_mut_ptr() as u64;
     }
     let result = safe_syscall(i64::from(desc.host_nr), host);
     drop(strings);
     let ret = result?;
-    for c in &copies {
+    for c in copies.iter().flatten() {
         if c.mem.dir != Dir::In {
             let n = count_of(cx, c.mem.actual, args, c.count, ret)?.min(c.count);
             store(cx, c, n)?;
@@ -180,30 +213,33 @@ fn follows(desc: &CallDesc, args: &[u64; 6]) -> bool {
     })
 }
 
-fn fetch(cx: &SysCx<'_>, c: &mut Copy) -> Result<(), Errno> {
-    let (gs, hs) = (element(c.ty, cx.abi).0, element(c.ty, HOST).0);
-    let total = c.count.checked_mul(hs.max(gs)).filter(|n| *n <= MAX_COPY).ok_or(Errno::EFAULT)?;
-    c.bytes = vec![0; (c.count * hs).div_ceil(8).max(1)];
-    if c.mem.dir == Dir::Out {
-        return cx.mem.host(c.guest, c.count * gs).map(|_| ());
+fn fetch(cx: &SysCx<'_>, dir: Dir, ty: Ty, guest: u64, count: usize) -> Result<Buffer, Errno> {
+    let (gs, hs) = (element(ty, cx.abi).0, element(ty, HOST).0);
+    count.checked_mul(hs.max(gs)).filter(|n| *n <= MAX_COPY).ok_or(Errno::EFAULT)?;
+    let mut buffer = Buffer::new(count * hs);
+    if dir == Dir::Out {
+        cx.mem.host(guest, count * gs)?;
+        return Ok(buffer);
     }
-    let mut raw = vec![0; total.min(c.count * gs)];
-    cx.mem.copy_in(c.guest, &mut raw)?;
-    let out = as_bytes_mut(&mut c.bytes);
-    for k in 0..c.count {
-        convert_elem(c.ty, cx.abi, &raw[k * gs..][..gs], HOST, &mut out[k * hs..][..hs]);
+    let mut raw = Buffer::new(count * gs);
+    let raw = &mut raw.bytes_mut()[..count * gs];
+    cx.mem.copy_in(guest, raw)?;
+    let out = buffer.bytes_mut();
+    for k in 0..count {
+        convert_elem(ty, cx.abi, &raw[k * gs..][..gs], HOST, &mut out[k * hs..][..hs]);
     }
-    Ok(())
+    Ok(buffer)
 }
 
 fn store(cx: &SysCx<'_>, c: &Copy, n: usize) -> Result<(), Errno> {
     let (gs, hs) = (element(c.ty, cx.abi).0, element(c.ty, HOST).0);
-    let mut raw = vec![0; n * gs];
-    let src = as_bytes(&c.bytes);
+    let mut raw = Buffer::new(n * gs);
+    let raw = &mut raw.bytes_mut()[..n * gs];
+    let src = c.buffer.bytes();
     for k in 0..n {
         convert_elem(c.ty, HOST, &src[k * hs..][..hs], cx.abi, &mut raw[k * gs..][..gs]);
     }
-    cx.mem.copy_out(c.guest, &raw)
+    cx.mem.copy_out(c.guest, raw)
 }
 
 /// Reads a structure of the guest into the host's layout.
