@@ -2,6 +2,8 @@
 //! guest's robust futexes and its `clear_child_tid` word.
 
 use crate::guest_mem::GuestMem;
+use crate::host_signal;
+use crate::signal::{SigInfo, code};
 use crate::sys::raw_syscall;
 use crate::task::Task;
 use std::sync::OnceLock;
@@ -40,26 +42,45 @@ pub fn exit_group(code: i32) -> ! {
 ///
 /// The first thread and vfork children never return from here; others return and let their host thread end. The last
 /// thread of the process ends it with the first thread's code, whatever host threads the emulator has besides.
-pub fn leave_thread(task: &mut Task, code: i32) {
+pub fn leave_thread(task: &mut Task, status: i32) {
     let leader = task.tid == task.process.pid();
     if leader {
-        task.process.leader_exit.store(code, Ordering::Release);
+        task.process.leader_exit.store(status, Ordering::Release);
     }
     let last = task.process.remove_thread(task.tid);
-    if last || task.vforked {
-        let code = task.process.leader_exit.load(Ordering::Acquire);
-        exit_group(code);
+    if task.vforked {
+        release(task);
     }
-    crate::host_signal::set_mask(crate::host_signal::ALL_ASYNC);
-    // Ours is done below, before a joiner can see the thread gone; the kernel must not do it again later.
+    if last || task.vforked {
+        exit_group(task.process.leader_exit.load(Ordering::Acquire));
+    }
+    host_signal::set_mask(host_signal::ALL_ASYNC);
+    pass_on(task);
+    release(task);
+    if leader {
+        // The others go on; the process stays visible until the last of them leaves.
+        let _ = raw_syscall(libc::SYS_exit, [status as u64, 0, 0, 0, 0, 0]);
+    }
+}
+
+/// A signal that came for the process but was recorded by this thread goes to another one.
+fn pass_on(task: &Task) {
+    while let Some(raw) = task.slots.take_of(host_signal::ALL_SIGNALS) {
+        let info = SigInfo::from_raw(raw);
+        if info.code() != code::SI_TKILL {
+            let args = [task.process.pid() as u64, info.signo() as u64, raw.as_ptr() as u64, 0, 0, 0];
+            let _ = raw_syscall(libc::SYS_rt_sigqueueinfo, args);
+        }
+    }
+}
+
+/// What a thread leaves behind in memory that others go on to use (the kernel's `mm_release`).
+pub fn release(task: &Task) {
+    // Ours is done here, before a joiner can see the thread gone; the kernel must not do it again later.
     let _ = raw_syscall(libc::SYS_set_robust_list, [0, 24, 0, 0, 0, 0]);
     exit_robust_list(task);
     if task.clear_child_tid != 0 && task.mm.mem().write(task.clear_child_tid, &0u32).is_ok() {
         wake(task.mm.mem(), task.clear_child_tid);
-    }
-    if leader {
-        // The others go on; the process stays visible until the last of them leaves.
-        let _ = raw_syscall(libc::SYS_exit, [code as u64, 0, 0, 0, 0, 0]);
     }
 }
 

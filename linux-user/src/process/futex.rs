@@ -42,7 +42,11 @@ pub fn sys_exit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 }
 
 /// `exit_group`
-pub fn sys_exit_group(_cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+pub fn sys_exit_group(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if cx.task.vforked {
+        // Its parent's memory lives on.
+        exit::release(cx.task);
+    }
     exit::exit_group((a[0] & 0xff) as i32)
 }
 

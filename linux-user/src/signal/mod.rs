@@ -194,6 +194,10 @@ pub trait SignalArch {
         mm.mem().copy_in(addr, &mut info.raw)?;
         Ok(info)
     }
+    /// Whether `struct sigaction` has the restorer's word.
+    fn sigaction_has_restorer(&self) -> bool {
+        true
+    }
     /// MINSIGSTKSZ.
     fn minimum_altstack(&self) -> u64 {
         2048

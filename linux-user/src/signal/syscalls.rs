@@ -69,15 +69,17 @@ pub fn sys_rt_sigaction(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         return Err(Errno::EINVAL);
     }
     let word = cx.abi.info().word as u64;
-    // Handler, flags, restorer (which every guest of ours has room for or has as its last word), mask.
+    // Handler, flags, restorer (unless the architecture has no room for one), mask.
+    let restorer = cx.arch.sigaction_has_restorer();
+    let mask_at = if restorer { 3 * word } else { 2 * word };
     let action = if new == 0 {
         None
     } else {
         Some(SigAction {
             handler: read_word(cx, new)?,
             flags: read_word(cx, new + word)?,
-            restorer: read_word(cx, new + 2 * word)?,
-            mask: read_set(cx, new + 3 * word)?,
+            restorer: if restorer { read_word(cx, new + 2 * word)? } else { 0 },
+            mask: read_set(cx, new + mask_at)?,
         })
     };
     let former = match action {
@@ -91,8 +93,10 @@ pub fn sys_rt_sigaction(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     if old != 0 {
         write_word(cx, old, former.handler)?;
         write_word(cx, old + word, former.flags)?;
-        write_word(cx, old + 2 * word, former.restorer)?;
-        write_set(cx, old + 3 * word, former.mask)?;
+        if restorer {
+            write_word(cx, old + 2 * word, former.restorer)?;
+        }
+        write_set(cx, old + mask_at, former.mask)?;
     }
     Ok(0)
 }

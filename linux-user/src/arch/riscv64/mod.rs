@@ -47,6 +47,10 @@ impl Riscv64 {
 }
 
 impl SignalArch for Riscv64 {
+    fn sigaction_has_restorer(&self) -> bool {
+        false
+    }
+
     fn push_frame(
         &self,
         engine: &Engine,
