@@ -582,9 +582,7 @@ pub fn parse(
     }
     options.program = args.collect();
     if options.program.is_empty() {
-        let mut err = String::from("qemu: no user program specified\n");
-        err += &usage(about);
-        return Err(Leave { out: String::new(), err, code: 1 });
+        return Err(Leave::error("qemu: no user program specified (-h shows the options)".to_owned()));
     }
     Ok(options)
 }
