@@ -96,7 +96,13 @@ fn a_program_runs_in_every_mode() {
     let path = dir.join("hello");
     write(&path, &program(&hello(), None), 0o755);
     let path = path.to_str().unwrap();
-    for mode in [&[][..], &["-tier", "interpreter"], &["-one-insn-per-tb"], &["-d", "nochain"], &["-cpu", "cortex-a53"]] {
+    for mode in [
+        &[][..],
+        &["-tier", "interpreter"],
+        &["-one-insn-per-tb"],
+        &["-d", "nochain"],
+        &["-cpu", "cortex-a53"],
+    ] {
         let mut args = mode.to_vec();
         args.push(path);
         let out = run(&args);
@@ -129,13 +135,21 @@ fn bad_programs_are_refused_with_one_line() {
     let cases = [
         (dir.join("none").to_str().unwrap().to_owned(), 1, "No such file or directory"),
         (dir.to_str().unwrap().to_owned(), 1, "Is a directory"),
-        (file("text", b"hello, this is no program at all, really not, no no no no no no no", 0o755), 1, "Exec format error"),
+        (
+            file("text", b"hello, this is no program at all, really not, no no no no no no no", 0o755),
+            1,
+            "Exec format error",
+        ),
         (file("empty", b"", 0o755), 1, "Exec format error"),
         (file("riscv", &other, 0o755), 255, "this is a riscv64 program: use qemu-riscv64"),
         (file("core", &type_core, 0o755), 255, "neither an executable nor a shared object"),
         (file("huge", &huge, 0o755), 255, "outside the address space"),
         (file("cut", &good[..100], 0o755), 255, "cut off"),
-        (file("interp", &program(&hello(), Some("/lib/no-such.so")), 0o755), 255, "Could not open '/lib/no-such.so'"),
+        (
+            file("interp", &program(&hello(), Some("/lib/no-such.so")), 0o755),
+            255,
+            "Could not open '/lib/no-such.so'",
+        ),
     ];
     for (path, code, line) in cases {
         let out = run(&[&path]);
@@ -228,8 +242,13 @@ fn the_debugger_reads_stops_steps_and_sees_the_exit() {
     let path = dir.join("hello");
     write(&path, &program(&hello(), None), 0o755);
     let socket = dir.join("socket");
-    let mut child =
-        Command::new(QEMU).arg("-g").arg(&socket).arg(&path).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(QEMU)
+        .arg("-g")
+        .arg(&socket)
+        .arg(&path)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut gdb = Gdb::connect(&socket);
     assert!(gdb.ask("qSupported:multiprocess+;swbreak+;vContSupported+").contains("qXfer:features:read+"));
     assert!(gdb.ask("qXfer:features:read:target.xml:0,ffff").contains("org.gnu.gdb.aarch64.core"));
