@@ -212,7 +212,8 @@ impl Tr<'_> {
                 let round = if s == Size::D && a.wide == 0 { Round::Dynamic } else { round };
                 let fp = self.fp(s, round);
                 let op = if a.uns != 0 { Op::UToF } else { Op::SToF };
-                let v = self.b.fcvt(op, Type::V128, fp, s, x, 0);
+                let from = if a.wide != 0 { Size::D } else { Size::S };
+                let v = self.b.fcvt(op, Type::V128, fp, from, x, 0);
                 self.set_f(a.rd, s, v);
             }
             Float::FmvX(a) => {

@@ -598,7 +598,7 @@ ops! {
     VFToS "vftos" (V) -> V, FpCvt, Sticky;
     /// each lane to an unsigned integer of the same width
     VFToU "vftou" (V) -> V, FpCvt, Sticky;
-    /// signed integer T to lane 0 in the Fp shape's format, divided by 2^imm
+    /// signed integer T (the Size is its width) to lane 0 in the Fp shape's format, divided by 2^imm
     SToF "stof" (T) -> V, FpCvt, Sticky;
     /// unsigned integer T
     UToF "utof" (T) -> V, FpCvt, Sticky;
