@@ -152,13 +152,15 @@ pub fn read_scalar(ty: Ty, bytes: &[u8], arch: Arch) -> u64 {
     bytes.get(..n).map_or(0, |b| get(b, arch.info().big_endian, signed(ty)))
 }
 
-/// One scalar's way from one layout into another.
+/// One scalar's way from one layout into another, or that of several neighbours that stay as they are.
 struct Move {
     from: u32,
-    from_size: u8,
+    from_size: u32,
     signed: bool,
+    /// The bytes are copied.
+    same: bool,
     to: u32,
-    to_size: u8,
+    to_size: u32,
 }
 
 /// The scalars of a structure in both layouts, in the order of the destination.
@@ -172,13 +174,24 @@ fn moves(id: StructId, from: Arch, to: Arch, from_base: usize, to_base: usize, o
             let (a, b) = (from_base + f.offset + k * f.size, to_base + t.offset + k * t.size);
             match (f.field.ty, t.field.ty) {
                 (Ty::Struct(_), Ty::Struct(inner)) => moves(inner, from, to, a, b, out),
-                (ty, _) => out.push(Move {
-                    from: a as u32,
-                    from_size: f.size as u8,
-                    signed: signed(ty),
-                    to: b as u32,
-                    to_size: t.size as u8,
-                }),
+                (ty, _) => {
+                    let same = f.size == t.size && from.info().big_endian == to.info().big_endian;
+                    let (a, b, size) = (a as u32, b as u32, f.size as u32);
+                    match out.last_mut() {
+                        Some(m) if same && m.same && m.from + m.from_size == a && m.to + m.to_size == b => {
+                            m.from_size += size;
+                            m.to_size += size;
+                        }
+                        _ => out.push(Move {
+                            from: a,
+                            from_size: size,
+                            signed: signed(ty),
+                            same,
+                            to: b,
+                            to_size: t.size as u32,
+                        }),
+                    }
+                }
             }
         }
     }
@@ -222,7 +235,7 @@ pub fn convert(ty: Ty, from: Arch, src: &[u8], to: Arch, dst: &mut [u8]) {
     for m in list {
         let s = &src[m.from as usize..][..m.from_size as usize];
         let d = &mut dst[m.to as usize..][..m.to_size as usize];
-        if m.from_size == m.to_size && big_from == big_to {
+        if m.same {
             d.copy_from_slice(s);
         } else {
             put(d, big_to, get(s, big_from, m.signed));

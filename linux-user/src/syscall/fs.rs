@@ -20,6 +20,10 @@ pub fn sys_openat(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 
 fn open_at(cx: &mut SysCx<'_>, dirfd: u64, path: u64, flags: u64, mode: u64) -> SysResult {
     let flags = flags::OPEN.to_host(flags & 0xffff_ffff, cx.abi);
+    // A name relative to a descriptor may be below /proc.
+    if cx.path_as_is(path) && (dirfd as i32 == libc::AT_FDCWD || cx.mem.read::<u8>(path) == Ok(b'/')) {
+        return safe_syscall(libc::SYS_openat, [dirfd, cx.mem.host_opt(path, 0)?, flags, mode, 0, 0]);
+    }
     let path = cx.path(path)?;
     if let Some(result) = crate::proc_view::open(cx.task, dirfd, &path, flags) {
         return result;

@@ -49,6 +49,16 @@ impl SysCx<'_> {
         Ok(CString::new(bytes).unwrap_or_default())
     }
 
+    /// True if the kernel may read a path argument itself: nothing there can look different to the guest. (An unreadable
+    /// one is the kernel's to refuse.)
+    pub fn path_as_is(&self, addr: u64) -> bool {
+        let mut head = [0; 5];
+        let got = self.mem.copy_in_partial(addr, &mut head);
+        let head = &head[..got];
+        head.first() != Some(&b'/')
+            || (self.task.fs.sysroot.is_none() && !head.starts_with(b"//") && head != b"/proc")
+    }
+
     /// The host path of an existing file that a guest path names (see `paths`).
     pub fn host_path<'p>(&self, path: &'p CStr, follow: bool) -> Cow<'p, CStr> {
         crate::proc_view::redirect(self.task, path, follow)

@@ -158,7 +158,7 @@ fn converted(cx: &mut SysCx<'_>, desc: &CallDesc, args: &[u64; 6]) -> SysResult 
             ArgTy::Flags(set) => {
                 host[i] = set.to_host(if small { v as u32 as u64 } else { v }, cx.abi);
             }
-            ArgTy::Rpath if v != 0 => {
+            ArgTy::Rpath if !cx.path_as_is(v) => {
                 let path = cx.path(v)?;
                 let path = cx.host_path(&path, follows(desc, args)).into_owned();
                 host[i] = path.as_ptr() as u64;

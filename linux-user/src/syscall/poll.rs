@@ -34,26 +34,40 @@ fn mask_arg(mask: &Option<u64>) -> (u64, u64) {
     }
 }
 
-fn timespec(cx: &SysCx<'_>, addr: u64) -> Result<Option<Vec<u64>>, Errno> {
-    if addr == 0 { Ok(None) } else { read_struct(cx, Ty::Struct(structs::TIMESPEC), addr).map(Some) }
+/// A timeout as the host's call takes it: the guest's own memory if it has the host's form, else a copy.
+enum Timeout {
+    Guest(u64),
+    Copy(Vec<u64>),
 }
 
-fn put_timespec(cx: &SysCx<'_>, addr: u64, value: &Option<Vec<u64>>) {
-    if let Some(t) = value {
-        // As the kernel: a timeout that cannot be written back is no error.
-        let _ = write_struct(cx, Ty::Struct(structs::TIMESPEC), addr, t);
+impl Timeout {
+    fn pointer(&mut self) -> u64 {
+        match self {
+            Timeout::Guest(addr) => *addr,
+            Timeout::Copy(words) => words.as_mut_ptr() as u64,
+        }
     }
 }
 
-fn pointer(buffer: &mut Option<Vec<u64>>) -> u64 {
-    buffer.as_mut().map_or(0, |b| b.as_mut_ptr() as u64)
+fn timespec(cx: &SysCx<'_>, addr: u64) -> Result<Timeout, Errno> {
+    if addr == 0 || cx.abi.same_data_model(HOST) {
+        return cx.mem.host_opt(addr, 0).map(Timeout::Guest);
+    }
+    read_struct(cx, Ty::Struct(structs::TIMESPEC), addr).map(Timeout::Copy)
+}
+
+fn put_timespec(cx: &SysCx<'_>, addr: u64, value: &Timeout) {
+    if let Timeout::Copy(t) = value {
+        // As the kernel: a timeout that cannot be written back is no error.
+        let _ = write_struct(cx, Ty::Struct(structs::TIMESPEC), addr, t);
+    }
 }
 
 /// `ppoll`
 pub fn sys_ppoll(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     let mask = sigset(cx, a[3], a[4])?;
     let mut time = timespec(cx, a[2])?;
-    let (fds, t) = (cx.mem.host_opt(a[0], 0)?, pointer(&mut time));
+    let (fds, t) = (cx.mem.host_opt(a[0], 0)?, time.pointer());
     let result = with_temporary_mask(cx.task, mask, |_, mask| {
         let (m, n) = mask_arg(&mask);
         safe_syscall(libc::SYS_ppoll, [fds, a[1], t, m, n, 0])
@@ -72,7 +86,7 @@ pub fn sys_pselect6(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     };
     let mut time = timespec(cx, a[4])?;
     let sets = [cx.mem.host_opt(a[1], 0)?, cx.mem.host_opt(a[2], 0)?, cx.mem.host_opt(a[3], 0)?];
-    let t = pointer(&mut time);
+    let t = time.pointer();
     let result = with_temporary_mask(cx.task, mask, |_, mask| {
         let (m, n) = mask_arg(&mask);
         let pack = [m, n];
@@ -91,7 +105,7 @@ pub fn sys_epoll_pwait(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 /// `epoll_pwait2`
 pub fn sys_epoll_pwait2(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     let mut time = timespec(cx, a[3])?;
-    let t = pointer(&mut time);
+    let t = time.pointer();
     wait_epoll(cx, a, t, libc::SYS_epoll_pwait2)
 }
 
@@ -134,7 +148,7 @@ pub fn sys_io_pgetevents(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         sigset(cx, raw[0], raw[1])?
     };
     let mut time = timespec(cx, a[4])?;
-    let (events, t) = (cx.mem.host_opt(a[3], 0)?, pointer(&mut time));
+    let (events, t) = (cx.mem.host_opt(a[3], 0)?, time.pointer());
     with_temporary_mask(cx.task, mask, |_, mask| {
         let (m, n) = mask_arg(&mask);
         let pack = [m, n];
