@@ -225,7 +225,7 @@ impl VecCx<'_> {
             (true, false) => Vcvttpd2uqq,
         };
         let packed = self.a.has_v(row);
-        if !packed && !(double && signed) {
+        if !(packed || double && signed) {
             return None;
         }
         let bytes = fp.shape.bytes();

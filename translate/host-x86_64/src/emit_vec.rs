@@ -141,7 +141,7 @@ impl VecCx<'_> {
         }
     }
 
-    fn const_to(&mut self, d: Xmm, value: u128) {
+    pub(crate) fn const_to(&mut self, d: Xmm, value: u128) {
         if value == 0 {
             self.zero(d);
         } else if value == u128::MAX {
@@ -194,6 +194,7 @@ impl VecCx<'_> {
                 self.permute(inst, shape, d, s)
                     || self.widen(inst, shape, d, s)
                     || self.reduce(inst, shape, d, s)
+                    || self.saturating(inst, shape, d, s)
             }
         }
     }
@@ -465,7 +466,7 @@ impl VecCx<'_> {
     }
 
     /// Shift by an immediate; for right shifts `n` may be the width.
-    fn shift(&mut self, op: Op, lane: Size, n: u32, d: Xmm, a: Xmm) -> bool {
+    pub(crate) fn shift(&mut self, op: Op, lane: Size, n: u32, d: Xmm, a: Xmm) -> bool {
         use V::*;
         let bits = lane.bits();
         if n == 0 {

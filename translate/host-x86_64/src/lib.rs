@@ -13,6 +13,7 @@ pub mod emit_fp;
 mod emit_hash;
 mod emit_int;
 mod emit_mem;
+mod emit_sat;
 mod emit_simd;
 pub mod emit_vec;
 mod entry;

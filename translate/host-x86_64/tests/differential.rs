@@ -397,6 +397,13 @@ fn conversion(op: Op) -> bool {
     op.info().attr == AttrKind::FpCvt || matches!(op, Op::FRint | Op::Get | Op::Set)
 }
 
+fn saturating(op: Op) -> bool {
+    let i = op.info();
+    i.attr == AttrKind::Vec && i.effect == Effect::Sticky
+        || ["vhadd", "vrhadd", "vhsub", "vshl", "vrsh", "vrsa", "vmul"].iter().any(|p| i.text.starts_with(p))
+        || matches!(op, Op::GetSat | Op::Get | Op::Set)
+}
+
 macro_rules! levels {
     ($($name:ident $seed:literal $count:literal $blocks:literal $len:literal $set:expr;)*) => { $(
         mod $name {
@@ -428,5 +435,6 @@ levels! {
     floats_short 8 20000 1 3 float;
     floats 9 3000 2 20 float;
     conversions 11 20000 1 4 conversion;
+    saturating 12 30000 1 4 saturating;
     everything 10 5000 3 40 |_| true;
 }
