@@ -243,20 +243,14 @@ impl C<'_> {
     }
     /// Restores a saved flags value into the host's flags; destroys eax.
     fn flags_from(&mut self, f: Val) -> Kind {
-        if self.loc[f.index()] == Loc::R(RAX) {
-            // The addition below changes only al; values that share the register have copies elsewhere or die.
-            if !self.dies(f) || self.users[0] > 1 {
-                let locks = self.lock;
-                self.unlock(RAX);
-                self.take(RAX);
-                self.lock = locks;
-            }
-        } else if !self.locked(RAX) {
+        let here = self.loc[f.index()] == Loc::R(RAX);
+        if here && self.dies(f) && self.users[0] == 1 {
+            self.lock(RAX);
+        } else {
+            // The addition below must not reach a register that a value lives in.
+            self.unlock(RAX);
             self.take(RAX);
-        }
-        match self.rm(f) {
-            Rm::R(g) if g == RAX => {}
-            m => self.a.mov(Sz::D, RAX, m),
+            self.mov_to(RAX, f);
         }
         self.a.alu_i(Alu::Add, Sz::B, RAX, 0x7f);
         self.a.sahf();
