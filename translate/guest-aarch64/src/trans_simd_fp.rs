@@ -88,6 +88,20 @@ impl Fx<'_> {
         self.set_fp(a.rd, a.scalar, s, a.rd, r);
     }
 
+    /// Adjacent pairs of n:m combined by `op`: its even lanes with its odd ones.
+    fn f_pairs(&mut self, op: Op, a: ArgsF3) {
+        let s = shape(0, a.q, fp_size(a.sz));
+        let (n, m) = (self.v(a.rn), self.v(a.rm));
+        let r = self.f_pairs_of(op, s, n, m);
+        self.set_v(a.rd, r);
+    }
+
+    fn f_pairs_of(&mut self, op: Op, s: Shape, n: Val, m: Val) -> Val {
+        let even = self.vop(Op::VUzp1, s, &[n, m], 0);
+        let odd = self.vop(Op::VUzp2, s, &[n, m], 0);
+        self.fop(op, s, &[even, odd])
+    }
+
     /// Lanes 0 and 1 combined by `op`.
     fn f_pair(&mut self, op: Op, size: Size, n: Val) -> Val {
         let s = Shape::scalar(size);
@@ -102,12 +116,12 @@ impl Fx<'_> {
     }
 
     /// The manual's `Reduce`: pairs, then pairs of the results.
-    fn f_reduce(&mut self, pairwise: Op, op: Op, a: ArgsF2) {
+    fn f_reduce(&mut self, op: Op, a: ArgsF2) {
         let s = shape(0, a.q, fp_size(a.sz));
         let mut n = self.v(a.rn);
         let mut lanes = s.lanes;
         while lanes > 2 {
-            n = self.fop(pairwise, s, &[n, n]);
+            n = self.f_pairs_of(op, s, n, n);
             lanes /= 2;
         }
         let r = self.f_pair(op, s.lane, n);
@@ -189,10 +203,10 @@ impl Fx<'_> {
             I::FminV(a) | I::FminH(a) => self.f_bin(Op::FMin, a),
             I::FrecpsV(a) | I::FrecpsH(a) | I::FrecpsS(a) | I::FrecpsSh(a) => self.f_bin(Op::FRecps, a),
             I::FrsqrtsV(a) | I::FrsqrtsH(a) | I::FrsqrtsS(a) | I::FrsqrtsSh(a) => self.f_bin(Op::FRsqrts, a),
-            I::FmaxnmpV(a) | I::FmaxnmpH(a) => self.f_bin(Op::FPmaxNm, a),
-            I::FminnmpV(a) | I::FminnmpH(a) => self.f_bin(Op::FPminNm, a),
-            I::FmaxpV(a) | I::FmaxpH(a) => self.f_bin(Op::FPmax, a),
-            I::FminpV(a) | I::FminpH(a) => self.f_bin(Op::FPmin, a),
+            I::FmaxnmpV(a) | I::FmaxnmpH(a) => self.f_pairs(Op::FMaxNm, a),
+            I::FminnmpV(a) | I::FminnmpH(a) => self.f_pairs(Op::FMinNm, a),
+            I::FmaxpV(a) | I::FmaxpH(a) => self.f_pairs(Op::FMax, a),
+            I::FminpV(a) | I::FminpH(a) => self.f_pairs(Op::FMin, a),
             I::FaddpV(a) | I::FaddpH(a) => self.f_bin(Op::FPadd, a),
             I::FmulV(a) | I::FmulH(a) => self.f_bin(Op::FMul, a),
             I::FdivV(a) | I::FdivH(a) => self.f_bin(Op::FDiv, a),
@@ -346,10 +360,10 @@ impl Fx<'_> {
                 self.set_scalar(a.rd, Size::S, a.rd, r);
             }
             I::BfcvtnV(a) => self.f_narrow(Size::S, Round::Dynamic, 2, a.q, a.rn, a.rd),
-            I::Fmaxnmv(a) | I::FmaxnmvH(a) => self.f_reduce(Op::FPmaxNm, Op::FMaxNm, a),
-            I::Fminnmv(a) | I::FminnmvH(a) => self.f_reduce(Op::FPminNm, Op::FMinNm, a),
-            I::Fmaxv(a) | I::FmaxvH(a) => self.f_reduce(Op::FPmax, Op::FMax, a),
-            I::Fminv(a) | I::FminvH(a) => self.f_reduce(Op::FPmin, Op::FMin, a),
+            I::Fmaxnmv(a) | I::FmaxnmvH(a) => self.f_reduce(Op::FMaxNm, a),
+            I::Fminnmv(a) | I::FminnmvH(a) => self.f_reduce(Op::FMinNm, a),
+            I::Fmaxv(a) | I::FmaxvH(a) => self.f_reduce(Op::FMax, a),
+            I::Fminv(a) | I::FminvH(a) => self.f_reduce(Op::FMin, a),
             I::FmaxnmpS(a) | I::FmaxnmpSh(a) => self.f_pair_scalar(Op::FMaxNm, a),
             I::FminnmpS(a) | I::FminnmpSh(a) => self.f_pair_scalar(Op::FMinNm, a),
             I::FmaxpS(a) | I::FmaxpSh(a) => self.f_pair_scalar(Op::FMax, a),

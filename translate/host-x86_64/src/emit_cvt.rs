@@ -151,6 +151,29 @@ impl VecCx<'_> {
                 self.a.v2(Vcvtph2ps, d, t);
                 Some(self.unguarded())
             }
+            (Size::S, Size::H, lanes @ (1 | 4)) if inst.imm == 0 && self.a.has_v(Vcvtps2ph) => {
+                if lanes == 1 {
+                    self.low_bytes(t, s, 4);
+                } else {
+                    self.a.vmov(t, s);
+                }
+                // By MXCSR's rounding mode.
+                self.a.vsti(Vcvtps2ph, t, t, 4);
+                let t1 = self.t[1];
+                let cold = self.a.new_label();
+                if tiny || default_nan {
+                    let x = self.x[1];
+                    self.v3c(Pand, t1, t, splat(0x7fff, 2));
+                    self.v3c(Pcmpeqw, x, t1, splat(0x0400, 2));
+                    self.v3c(Pcmpgtw, t1, t1, splat(0x7c00, 2));
+                    self.a.v3(Por, x, x, t1);
+                    self.a.v_gp(Pmovmskb, self.gp, x);
+                    self.a.mr(Mr::Test, Sz::D, self.gp, self.gp);
+                    self.a.jcc(Cc::Ne, cold);
+                }
+                let guard = (tiny || default_nan).then_some(cold);
+                Some(self.finish(guard, d, t, 2 * usize::from(lanes)))
+            }
             _ => None,
         }
     }
@@ -408,9 +431,28 @@ impl VecCx<'_> {
         self.scale(d, double, true, inst.imm);
         true
     }
+
+    /// Double to 32 bits modulo 2^32 where it fits; bit 32 of `d` says whether it was exact.
+    pub fn modular(&mut self, d: Gp, s: Xmm) -> Guard {
+        use V::*;
+        let t = self.t[0];
+        let cold = self.a.new_label();
+        self.a.v_gp(Cvttsd2si, d, s);
+        self.a.alu_i(Alu::Cmp, Sz::D, d, 1);
+        self.a.jcc(Cc::O, cold);
+        // Exact, and not the negative zero, if converting back gives the same bits.
+        self.a.v3(Pxor, t, t, t);
+        self.a.vgp3(Cvtsi2sd, t, t, d, None);
+        self.v3(Pcmpeqq, t, t, s);
+        self.a.v_to_gp(MovqGp, self.gp, t, None);
+        self.a.shift_i(Sh::Shr, Sz::Q, self.gp, 63);
+        self.a.shift_i(Sh::Shl, Sz::Q, self.gp, 32);
+        self.a.alu(Alu::Or, Sz::Q, d, self.gp);
+        let done = self.a.here();
+        Guard { cold: Some(cold), done }
+    }
 }
 
-/// The same lanes in another format.
 fn lanes_of(fp: &Fp, lane: Size) -> Fp {
     Fp { shape: ir::Shape::new(lane, fp.shape.lanes), ..*fp }
 }

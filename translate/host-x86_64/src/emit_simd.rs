@@ -21,6 +21,7 @@ impl C<'_> {
             Op::VGetU | Op::VGetS => return self.emit_vget(i),
             Op::FCmp => return self.emit_fcmp(i),
             Op::FToS | Op::FToU => return self.emit_f_to_int(i),
+            Op::FJcvt => return self.emit_fjcvt(i),
             Op::SToF | Op::UToF => return self.emit_int_to_f(i),
             _ => {}
         }
@@ -109,6 +110,22 @@ impl C<'_> {
         } else {
             self.def(Loc::R(d))
         }
+        true
+    }
+
+    fn emit_fjcvt(&mut self, i: &Inst) -> bool {
+        let Attr::Fp(fp) = i.attr else { return false };
+        if !fp.rules.plain() {
+            return false;
+        }
+        self.take(RAX);
+        let s = self.x(i.args[0]);
+        let d = self.dst_new();
+        let g = self.vec_cx(RAX).modular(d, s);
+        if let Some(cold) = g.cold {
+            self.cold_at(i, Loc::R(d), cold, g.done);
+        }
+        self.def(Loc::R(d));
         true
     }
 
