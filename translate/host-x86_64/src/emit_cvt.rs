@@ -355,6 +355,15 @@ impl VecCx<'_> {
             };
             (row, false)
         };
+        if check && wide {
+            // From 2^63 on the signed conversion would raise invalid.
+            let limit = if double { 0x43e0_0000_0000_0000 } else { 0x5f00_0000 };
+            let m = self.pool.get(self.a, splat(limit, if double { 8 } else { 4 }));
+            let x = self.x[1];
+            self.a.v2(Movaps, x, m);
+            self.a.v2(if double { Ucomisd } else { Ucomiss }, x, from);
+            self.a.jcc(Cc::Be, cold);
+        }
         self.a.v_gp(row, d, from);
         if signed {
             // The integer indefinite is the only value from which 1 cannot be subtracted.
