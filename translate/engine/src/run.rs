@@ -33,7 +33,11 @@ impl Engine {
                 return Exit::Poll;
             }
             if cpu.pc() & !PC_MASK != 0 {
-                return Exit::Fetch;
+                let pc = self.guest().branch_address(cpu.pc());
+                cpu.set_pc(pc);
+                if pc & !PC_MASK != 0 {
+                    return Exit::Fetch;
+                }
             }
             let exit = match self.config.tier {
                 Tier::Quick => self.run_translated(cpu),
@@ -336,6 +340,11 @@ pub(crate) unsafe extern "C" fn rt_look_up(state: *mut Header, key: u64) -> u64 
         Ok(Some(host)) => host,
         Ok(None) => {
             cpu.set_pc(key & !expected);
+            if key & !PC_MASK != expected {
+                // Outside the keys: the run loop asks the guest what the address means.
+                cpu.header_mut().exit_code = exit::RESUME;
+                return exit_entry;
+            }
             cpu.header_mut().exit_code = exit::FETCH;
             exit_entry
         }

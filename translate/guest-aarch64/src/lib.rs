@@ -74,6 +74,11 @@ impl Guest for Aarch64 {
         2
     }
 
+    fn branch_address(&self, addr: u64) -> u64 {
+        // AArch64.BranchAddr with TBI: the top byte is a copy of bit 55.
+        ((addr << 8) as i64 >> 8) as u64
+    }
+
     fn translate_block(&self, req: &BlockRequest<'_>, b: &mut Builder) {
         trans::block(&self.cpu, req, b);
     }

@@ -94,6 +94,11 @@ pub trait Guest: Sync + Send {
     /// Log2 of the alignment of instructions (2 for fixed 4-byte instructions, 1 with 2-byte ones, 0 for any):
     /// spreads the look-up table.
     fn insn_align_log2(&self) -> u32;
+    /// What the program counter becomes on a branch to `addr`: architectures that ignore tag bits in addresses drop
+    /// them here. Asked only when the address is outside the look-up keys' range.
+    fn branch_address(&self, addr: u64) -> u64 {
+        addr
+    }
     /// Translates one basic block at `req.pc` into `b`: `b.begin_block(pc)`, instructions each started with
     /// `b.insn(pc)`, then `b.end_block(term, end_pc)`. It may add blocks that are parts of one instruction.
     /// If `req.code` does not hold the whole first instruction the block is a [`crate::TrapKind::Fetch`] trap; if a
