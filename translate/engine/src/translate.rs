@@ -12,6 +12,8 @@ use std::ops::Range;
 const MAX_INSNS: usize = 96;
 /// Most blocks of a region.
 const MAX_BLOCKS: usize = 12;
+/// No architecture has longer instructions.
+const MAX_INSN_BYTES: u64 = 16;
 /// Most bytes of guest code looked at, from the entry on.
 const WINDOW: usize = 1024;
 
@@ -35,6 +37,8 @@ pub(crate) fn build_region(
     }
     let code = &code[..len];
     let end = pc + len as u64;
+    // A block must not start where the window, rather than the mapping, cuts its first instruction.
+    let limit = if len == WINDOW { end - MAX_INSN_BYTES } else { end };
     let mut b = Builder::new(mode);
     let mut todo = vec![pc];
     let mut left = max_insns;
@@ -67,7 +71,7 @@ pub(crate) fn build_region(
         // A block cut short by the window must not loop on an empty remainder.
         for block in &b.region().blocks[first..] {
             for t in successors(block).into_iter().flatten() {
-                if t >= pc && t < end {
+                if t >= pc && t < limit {
                     todo.push(t);
                 }
             }
