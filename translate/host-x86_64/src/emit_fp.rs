@@ -239,16 +239,17 @@ impl VecCx<'_> {
         let bytes = fp.shape.lane.bytes();
         if self.a.feat.level >= Level::Avx512 {
             self.a.vk2(if double { Vfpclasspd } else { Vfpclassps }, K(1), r, Some(0x81));
-            self.a.kortest(true, K(1), K(1));
-            self.a.jcc(Cc::Ne, cold);
+            // One test of both masks.
+            let mut second = K(1);
             if tiny {
+                second = K(2);
                 let t = self.t[1];
                 self.v3c(Pand, t, r, splat(u64::MAX >> 1 >> (64 - 8 * bytes), bytes));
                 let m = self.pool.get(self.a, splat(min_normal, bytes));
-                self.a.vk(if double { Vpcmpq } else { Vpcmpd }, K(1), t, m, Some(0));
-                self.a.kortest(true, K(1), K(1));
-                self.a.jcc(Cc::Ne, cold);
+                self.a.vk(if double { Vpcmpq } else { Vpcmpd }, second, t, m, Some(0));
             }
+            self.a.kortest(true, K(1), second);
+            self.a.jcc(Cc::Ne, cold);
             return Some(cold);
         }
         let t = self.x[1];

@@ -2,17 +2,16 @@
 //! index, a shifted index becomes a scale. A slot's old value is not dragged past a `set` of the slot: that would cost a
 //! copy, while the sum is usually what the slot holds now.
 
-use ir::{Attr, BlockId, Guest, Op, Region, Type, Val};
+use ir::{Attr, BlockId, Guest, Inst, Op, Region, SlotId, Type, Val};
 
 /// The pass.
 pub fn run(region: &mut Region, guest: &dyn Guest) {
-    let mut set_at = vec![0; guest.slots().slots.len()];
+    let mut homes =
+        Homes { holder: vec![Val::NONE; guest.slots().slots.len()], home: vec![None; region.insts.len()] };
     for b in 0..region.blocks.len() {
         for i in region.range(BlockId(b as u32)) {
             let mut inst = region.insts[i];
-            if let (Op::Set, Attr::Slot(s)) = (inst.op, inst.attr) {
-                set_at[s.0 as usize] = i;
-            }
+            homes.see(&inst, i);
             if !matches!(inst.op, Op::Load | Op::Store | Op::VLoad | Op::VStore) {
                 continue;
             }
@@ -31,7 +30,7 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
                     break;
                 }
                 let disp = (inst.imm as i64).wrapping_add((c.imm as i64).wrapping_mul(sign));
-                if i32::try_from(disp).is_err() || is_old(region, x, &set_at) {
+                if i32::try_from(disp).is_err() || homes.is_old(x) {
                     break;
                 }
                 inst.imm = disp as u64;
@@ -40,7 +39,7 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
             // A sum of two registers into base and index.
             if !inst.args[1].is_some() {
                 let d = region.inst(inst.args[0]);
-                let old = d.op == Op::Add && d.args[..2].iter().any(|&v| is_old(region, v, &set_at));
+                let old = d.op == Op::Add && d.args[..2].iter().any(|&v| homes.is_old(v));
                 if d.op == Op::Add && !old && !is_const(region, d.args[1]) {
                     (inst.args[0], inst.args[1]) = (d.args[0], d.args[1]);
                     mem.scale = 0;
@@ -63,12 +62,25 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
     }
 }
 
-/// The value is a slot's that has been overwritten since.
-fn is_old(region: &Region, v: Val, set_at: &[usize]) -> bool {
-    let i = region.inst(v);
-    match (i.op, i.attr) {
-        (Op::Get, Attr::Slot(s)) => set_at[s.0 as usize] > v.index(),
-        _ => false,
+/// Which value each slot holds, and which slot each value was last in.
+struct Homes {
+    holder: Vec<Val>,
+    home: Vec<Option<SlotId>>,
+}
+
+impl Homes {
+    fn see(&mut self, inst: &Inst, i: usize) {
+        let (slot, v) = match (inst.op, inst.attr) {
+            (Op::Get, Attr::Slot(s)) => (s, Val(i as u32)),
+            (Op::Set, Attr::Slot(s)) => (s, inst.args[0]),
+            _ => return,
+        };
+        self.holder[slot.0 as usize] = v;
+        self.home[v.index()] = Some(slot);
+    }
+    /// The value is one that a slot held before another.
+    fn is_old(&self, v: Val) -> bool {
+        self.home[v.index()].is_some_and(|s| self.holder[s.0 as usize] != v)
     }
 }
 
