@@ -12,7 +12,7 @@ fn main() {
             format!("Available CPUs:\n{}", names.concat())
         },
         make: |model| {
-            let cpu = model.map_or(Ok(Cpu::default()), Cpu::parse)?;
+            let cpu = model.map_or(Ok(Cpu::preferred()), Cpu::parse)?;
             let arch = Box::leak(Box::new(Aarch64::new(cpu)));
             Ok(start::Cpu { guest: Box::new(guest_aarch64::Aarch64::new(cpu)), arch })
         },

@@ -191,6 +191,13 @@ impl Default for Cpu {
 }
 
 impl Cpu {
+    /// What a program gets when nothing is said: all but the copy instructions, for libraries that find them use them
+    /// even for a few bytes, where their own code is several times faster than a call out of translated code.
+    pub fn preferred() -> Cpu {
+        let all = Cpu::default();
+        Cpu { features: all.features.without(&[F::Mops]), ..all }
+    }
+
     /// Parses the argument of `-cpu`: `model[,property=on|off]...`. Properties are feature names and `pauth-impdef`
     /// (off selects QARMA5). An error is one line for the user.
     pub fn parse(text: &str) -> Result<Cpu, String> {

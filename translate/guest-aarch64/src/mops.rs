@@ -1,6 +1,7 @@
 //! Memory copy and set (FEAT_MOPS), the architecture's option A: after the prologue the size register holds the number of
-//! bytes left, negative for an upward copy with the address registers at the end, positive for a downward one. The main
-//! instruction does the whole work; a fault leaves the registers such that the instruction goes on where it stopped.
+//! bytes left, negative for an upward copy with the address registers at the end, positive for a downward one. The prologue
+//! does the whole work if it can, as one call is dearer than the copy of a few bytes; a fault is left to the main
+//! instruction, which goes on where the registers say.
 
 use crate::cpu::{NZCV, x};
 use ir::{Machine, Stop};
@@ -62,6 +63,8 @@ pub(crate) fn helper(m: &mut dyn Machine, args: &[u128; 4]) -> Result<u128, Stop
     let r = Request::unpack(args[0] as u64);
     if r.stage == 0 {
         prologue(m, r);
+        // A fault belongs to the main instruction: the registers are as the prologue and what was done leave them.
+        let _ = run(m, r);
     } else {
         run(m, r)?;
     }
@@ -87,7 +90,13 @@ fn prologue(m: &mut dyn Machine, r: Request) {
 }
 
 fn run(m: &mut dyn Machine, r: Request) -> Result<(), Stop> {
-    let mut buf = [0u8; PAGE as usize];
+    // Most are short: clearing a page each time would cost more than the copy.
+    let left = (get(m, r.rn) as i64).unsigned_abs();
+    if left <= 256 { run_by::<256>(m, r) } else { run_by::<{ PAGE as usize }>(m, r) }
+}
+
+fn run_by<const SIZE: usize>(m: &mut dyn Machine, r: Request) -> Result<(), Stop> {
+    let mut buf = [0u8; SIZE];
     let (dst, src) = (get(m, r.rd), get(m, r.rs));
     if r.set {
         buf.fill(src as u8);

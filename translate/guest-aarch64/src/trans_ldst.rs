@@ -7,7 +7,7 @@ use crate::decode::{ArgsLdImm, ArgsLsPair, ArgsLsPairV, Ldst as I};
 use crate::helpers;
 use crate::mops::Request;
 use crate::trans::{Flow, Tr};
-use ir::{Mem, Size, Type, Val};
+use ir::{Cc, Mem, Size, Target, Term, Type, Val};
 
 /// Addressing of the `imm9` forms.
 const POST: u32 = 1;
@@ -132,9 +132,19 @@ impl Tr<'_> {
         if d == n || d == s || s == n || d == 31 || n == 31 || s == 31 && !r.set {
             return Flow::Undefined;
         }
+        if r.stage != 0 {
+            // Nothing is left for the main instruction and the epilogue, unless there was a fault.
+            let left = self.x(n);
+            let zero = self.b.and(left, left);
+            let flags = self.b.flags_of(zero);
+            let (then, els) = (Target::Pc(self.next()), Target::Block(self.b.upcoming_block(1)));
+            self.b.end_block(Term::Branch { flags, cc: Cc::Eq, then, els }, self.next());
+            self.b.begin_internal(self.pc);
+            self.b.insn(self.pc);
+        }
         let packed = self.b.const64(r.pack());
         self.b.call(helpers::MOPS, Type::Void, &[packed]);
-        Flow::Next
+        if r.stage == 0 { Flow::Next } else { Flow::End(Term::Jump(Target::Pc(self.next()))) }
     }
 
     /// Loads what `data` says.

@@ -117,10 +117,16 @@ impl Vm {
         run_block(&region, BlockId(0), self, &helpers)
     }
 
-    /// The same at `PC`; it must come to the end.
+    /// The same at `PC`, block after block; it must come to the end.
     fn run(&mut self, code: &[u32]) {
-        let exit = self.run_at(PC, code, false);
-        assert_eq!(exit, BlockExit::Next(PC + 4 * code.len() as u64));
+        let (mut pc, end) = (PC, PC + 4 * code.len() as u64);
+        while pc < end {
+            let exit = self.run_at(pc, &code[((pc - PC) / 4) as usize..], false);
+            let BlockExit::Next(next) = exit else { panic!("{exit:?}") };
+            assert!(next > pc);
+            pc = next;
+        }
+        assert_eq!(pc, end);
     }
 }
 
