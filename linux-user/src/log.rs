@@ -66,11 +66,20 @@ pub fn start(options: &Options) -> Result<(), String> {
         *name = name.replacen("%d", &pid, 1);
         let path =
             CString::new(name.as_bytes()).map_err(|_| "the name of the log file has a NUL".to_owned())?;
-        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC | libc::O_TRUNC;
+        // A program that this one's guest executes goes on in the same file.
+        let fresh = if options.log_append { 0 } else { libc::O_TRUNC };
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC | fresh;
         let args = [libc::AT_FDCWD as u64, path.as_ptr() as u64, flags as u64, 0o666, 0, 0];
         let fd = raw_syscall(libc::SYS_openat, args)
             .map_err(|errno| format!("could not open log file '{name}': {}", errno.text().unwrap_or("?")))?;
         FD.store(move_high(fd as i32), Ordering::Relaxed);
+    }
+    if options.log_file.is_none() && (options.log != 0 || options.strace) {
+        // The guest may close or redirect its standard error.
+        let args = [2, libc::F_DUPFD_CLOEXEC as u64, HIGH_FD, 0, 0, 0];
+        if let Ok(fd) = raw_syscall(libc::SYS_fcntl, args) {
+            FD.store(fd as i32, Ordering::Relaxed);
+        }
     }
     let fd = FD.load(Ordering::Relaxed);
     crate::strace::set_output(fd);

@@ -80,6 +80,8 @@ pub struct Options {
     pub log_filter: Vec<Range<u64>>,
     /// `-D`.
     pub log_file: Option<String>,
+    /// `-log-append` (ours): keep what the log file holds.
+    pub log_append: bool,
     /// `-one-insn-per-tb`.
     pub one_insn: bool,
     /// `-strace`.
@@ -326,6 +328,16 @@ const ROWS: &[Row] = &[
         env: "QEMU_LOG_FILENAME",
         help: "write logs to 'logfile' (default stderr); %d is the process id",
         apply: |o, _, v| text(v, "-D").map(|v| o.log_file = Some(v)),
+    },
+    Row {
+        name: "log-append",
+        arg: "",
+        env: "",
+        help: "keep what 'logfile' holds, as executed programs do",
+        apply: |o, _, _| {
+            o.log_append = true;
+            Ok(())
+        },
     },
     Row {
         name: "p",

@@ -6,6 +6,7 @@
 
 use crate::arch::Arch;
 use crate::errno::{Errno, SysResult};
+use crate::loader::stack::at;
 use crate::mm::{Kind, Mapping, Mm, prot};
 use crate::sys::raw_syscall;
 use crate::task::Task;
@@ -14,6 +15,8 @@ use std::ffi::{CStr, CString};
 use std::fmt::Write;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::PathBuf;
 
 /// A file that looks different to the guest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,15 +73,51 @@ fn view_for(task: &Task, path: &CStr) -> Option<View> {
 
 /// Another path for a path that is followed: the program behind `/proc/self/exe`.
 pub fn redirect<'p>(task: &Task, path: &'p CStr, follow: bool) -> Option<Cow<'p, CStr>> {
-    if !follow || view_for(task, path)? != View::Exe {
+    if !follow {
         return None;
+    }
+    match view_for(task, path) {
+        Some(View::Exe) => {}
+        Some(View::Maps | View::Smaps | View::Auxv | View::CpuInfo) => return None,
+        None => {
+            let exe = other_exe(path.to_bytes())?;
+            return CString::new(exe.into_os_string().into_encoded_bytes()).ok().map(Cow::Owned);
+        }
     }
     CString::new(task.process.exec.exe.as_os_str().as_bytes()).ok().map(Cow::Owned)
 }
 
 /// The target of a link that looks different to the guest.
 pub fn read_link(task: &Task, path: &CStr) -> Option<Vec<u8>> {
-    (view_for(task, path)? == View::Exe).then(|| task.process.exec.exe.as_os_str().as_bytes().to_vec())
+    match view_for(task, path) {
+        Some(View::Exe) => Some(task.process.exec.exe.as_os_str().as_bytes().to_vec()),
+        Some(View::Maps | View::Smaps | View::Auxv | View::CpuInfo) => None,
+        None => other_exe(path.to_bytes()).map(|path| path.into_os_string().into_encoded_bytes()),
+    }
+}
+
+/// The program behind `/proc/PID/exe` of another process that this emulator runs: its auxiliary vector, as it told the
+/// kernel ([`tell_kernel`]), says where its name is.
+fn other_exe(path: &[u8]) -> Option<PathBuf> {
+    let pid = path.strip_prefix(b"/proc/")?.strip_suffix(b"/exe")?;
+    let pid: u32 = std::str::from_utf8(pid).ok()?.parse().ok()?;
+    let theirs = std::fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+    let ours = std::fs::metadata("/proc/self/exe").ok()?;
+    if (theirs.dev(), theirs.ino()) != (ours.dev(), ours.ino()) {
+        return None;
+    }
+    let auxv = std::fs::read(format!("/proc/{pid}/auxv")).ok()?;
+    let word =
+        |at: usize| auxv.get(at..at + 8).map(|raw| u64::from_le_bytes(raw.try_into().expect("8 bytes")));
+    let name_at =
+        (0..auxv.len() / 16).find_map(|i| (word(i * 16)? == at::EXECFN).then(|| word(i * 16 + 8))?)?;
+    let memory = std::fs::File::open(format!("/proc/{pid}/mem")).ok()?;
+    let mut name = vec![0; 4096];
+    let got = memory.read_at(&mut name, name_at).ok()?;
+    let end = name[..got].iter().position(|&byte| byte == 0)?;
+    name.truncate(end);
+    let cwd = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+    std::fs::canonicalize(cwd.join(std::ffi::OsStr::from_bytes(&name))).ok()
 }
 
 /// Opens a file whose contents look different to the guest; none: it is the host's.

@@ -210,12 +210,17 @@ fn is_ours(path: &Path, arch: &dyn Arch) -> bool {
 
 fn exec_config(arch: &dyn Arch, options: &Options, exe: PathBuf) -> ExecConfig {
     let info = arch.abi().info();
+    let mut given: Vec<CString> =
+        options.given.iter().filter_map(|option| CString::new(option.as_bytes()).ok()).collect();
+    if options.log_file.is_some() && !options.log_append {
+        given.push(c"-log-append".to_owned());
+    }
     ExecConfig {
         machine: info.elf_machine,
         class: if info.word == 8 { 2 } else { 1 },
         data: if info.big_endian { 2 } else { 1 },
         exe,
-        options: options.given.iter().filter_map(|option| CString::new(option.as_bytes()).ok()).collect(),
+        options: given,
     }
 }
 

@@ -10,6 +10,7 @@
 //!
 //! Without `-g` each hook is one load.
 
+mod files;
 mod server;
 mod target;
 

@@ -90,6 +90,8 @@ pub fn start(name: &str, task: &mut Task) -> Result<(), String> {
         engine: task.engine.clone(),
         arch: task.arch,
         memory,
+        sysroot: task.fs.sysroot.clone(),
+        files: Vec::new(),
     };
     // The new thread is no guest's: it must never take a signal.
     let old = set_mask(ALL_SIGNALS);

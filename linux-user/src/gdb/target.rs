@@ -1,6 +1,7 @@
 //! The guest as `gdbstub` sees it. All methods run on the server's thread while every guest thread is held, except those
 //! that resume.
 
+use super::files::OpenFile;
 use super::server::from_gdb;
 use super::{Action, CHANGED, Catch, Watch, state};
 use crate::arch::Arch;
@@ -23,6 +24,7 @@ use gdbstub::target::ext::breakpoints::{
 };
 use gdbstub::target::ext::catch_syscalls::{CatchSyscalls, CatchSyscallsOps, SyscallNumbers};
 use gdbstub::target::ext::exec_file::{ExecFile, ExecFileOps};
+use gdbstub::target::ext::host_io::HostIoOps;
 use gdbstub::target::ext::target_description_xml_override::{
     TargetDescriptionXmlOverride, TargetDescriptionXmlOverrideOps,
 };
@@ -32,6 +34,7 @@ use std::fs::File;
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The process under the debugger.
@@ -46,6 +49,10 @@ pub struct Debuggee {
     pub arch: &'static dyn Arch,
     /// `/proc/self/mem`: writes read-only pages as ptrace does.
     pub memory: File,
+    /// `-L`.
+    pub sysroot: Option<PathBuf>,
+    /// What the debugger has open.
+    pub files: Vec<Option<OpenFile>>,
 }
 
 /// Registers of any architecture, as bytes in the debugger's order.
@@ -136,7 +143,7 @@ impl Debuggee {
     }
 }
 
-fn copy_part(bytes: &[u8], offset: u64, length: usize, buf: &mut [u8]) -> usize {
+pub(super) fn copy_part(bytes: &[u8], offset: u64, length: usize, buf: &mut [u8]) -> usize {
     let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
     let count = (bytes.len() - from).min(length).min(buf.len());
     buf[..count].copy_from_slice(&bytes[from..from + count]);
@@ -166,6 +173,10 @@ impl Target for Debuggee {
     }
 
     fn support_exec_file(&mut self) -> Option<ExecFileOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn support_host_io(&mut self) -> Option<HostIoOps<'_, Self>> {
         Some(self)
     }
 

@@ -104,6 +104,7 @@ impl Mm {
         }
         let noreplace = flags & MAP_FIXED_NOREPLACE != 0;
         let mut layout = self.lock();
+        check_address_space(&layout, len)?;
         let mut reserved = None;
         if fixed {
             let range = self.checked(addr, len)?;
@@ -250,6 +251,7 @@ impl Mm {
             // Not one mapping. Shrinking may still cut off what lies behind it.
             return Err(Errno::EFAULT);
         }
+        check_address_space(&layout, new_len.saturating_sub(old_len))?;
         let mut reserved = None;
         if flags & MREMAP_FIXED != 0 {
             let new = self.checked(new_addr, new_len).map_err(|_| Errno::EINVAL)?;
@@ -317,6 +319,9 @@ impl Mm {
             return end;
         }
         if new_top > old_top {
+            if check_address_space(&layout, new_top - old_top).is_err() {
+                return end;
+            }
             let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
             let (host, len) = (self.host_addr(old_top), new_top - old_top);
             let mut guest = prot::READ | prot::WRITE;
@@ -443,9 +448,14 @@ fn huge_page_size(flags: u64) -> u64 {
 
 /// RLIMIT_DATA, which bounds brk.
 fn data_limit() -> u64 {
-    let mut limit = [0u64; 2];
-    let args = [0, libc::RLIMIT_DATA as u64, 0, &raw mut limit as u64, 0, 0];
-    raw_syscall(libc::SYS_prlimit64, args).map_or(u64::MAX, |_| limit[0])
+    crate::syscall::misc::data_limit().unwrap_or(u64::MAX)
+}
+
+/// RLIMIT_AS: the guest's own, kept for it, since the host's would count the emulator's memory.
+fn check_address_space(layout: &Layout, more: u64) -> Result<(), Errno> {
+    let Some(limit) = crate::syscall::misc::address_space_limit() else { return Ok(()) };
+    let used: u64 = layout.map.iter().map(|(range, _)| range.end - range.start).sum();
+    if used.saturating_add(more) > limit { Err(Errno::ENOMEM) } else { Ok(()) }
 }
 
 fn on_noexec_mount(fd: i32) -> bool {

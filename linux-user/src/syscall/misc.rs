@@ -46,6 +46,11 @@ pub fn address_space_limit() -> Option<u64> {
     lock(&KEPT_LIMITS)[0].map(|l| l[0])
 }
 
+/// The guest's limit of data (brk), if it set one.
+pub fn data_limit() -> Option<u64> {
+    lock(&KEPT_LIMITS)[1].map(|l| l[0])
+}
+
 fn limits(pid: u64, resource: u64, new: Option<[u64; 2]>) -> Result<[u64; 2], Errno> {
     let mut old = [0u64; 2];
     let own = pid == 0 || pid == u64::from(std::process::id());

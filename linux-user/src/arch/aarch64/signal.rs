@@ -13,7 +13,7 @@ use ir::SlotId;
 use ir::state::{flags_from_mem, flags_to_mem};
 
 /// All registers that a frame holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Regs {
     /// X0 to X30.
     pub x: [u64; 31],
@@ -29,12 +29,6 @@ pub struct Regs {
     pub fpcr: u32,
     /// V0 to V31.
     pub v: [u128; 32],
-}
-
-impl Default for Regs {
-    fn default() -> Regs {
-        Regs { x: [0; 31], sp: 0, pc: 0, pstate: 0, fpsr: 0, fpcr: 0, v: [0; 32] }
-    }
 }
 
 /// `sizeof(struct rt_sigframe)`.
