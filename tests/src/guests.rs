@@ -223,7 +223,7 @@ pub const MODES: [Mode; 6] = [
     Mode { name: "sse4", args: &[], env: &[("OMNIRUN_HOST_FEATURES", "sse4")], slow: false },
     Mode { name: "avx2", args: &[], env: &[("OMNIRUN_HOST_FEATURES", "avx2")], slow: false },
     Mode { name: "one-insn", args: &["-one-insn-per-tb"], env: &[], slow: true },
-    Mode { name: "interp", args: &["-accel", "tcg,tier=interp"], env: &[], slow: true },
+    Mode { name: "interp", args: &["-tier", "interpreter"], env: &[], slow: true },
 ];
 
 /// Where a program runs.
