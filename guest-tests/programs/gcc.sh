@@ -17,5 +17,5 @@ cat > c.cc <<'EOF'
 #include <algorithm>
 int main() { std::map<std::string, std::vector<int>> m; for (int i = 0; i < 100; i++) m["k" + std::to_string(i % 7)].push_back(i * i); for (auto &[k, v] : m) { std::sort(v.rbegin(), v.rend()); std::cout << k << ' ' << v.front() << '\n'; } try { throw std::string("thrown"); } catch (std::string &s) { std::cout << s << '\n'; } }
 EOF
-[ -n "${FULL:-}" ] && o=-O2 || o=-O0; g++ $o c.cc -o c && ./c; ar rcs l.a big.o && nm l.a | grep -c ' t f' ; size big | wc -l; strip big && ./big; objdump -d big.o | grep -c '>:' | awk '{ print ($1 > 0) }'; readelf -h big | grep -c ELF
+[ -n "${FULL:-}" ] && o=-O2 || o=-O0; g++ $o c.cc -o c && ./c; ar rcs l.a big.o && ar t l.a; size big | wc -l; strip big && ./big; objdump -d big.o | grep -c '>:' | awk '{ print ($1 > 0) }'; readelf -h big | grep -c ELF
 printf 'all: a b\n\tcat a b\na:\n\techo A > a\nb: a\n\techo B > b\n' > Makefile; make -s -j2
