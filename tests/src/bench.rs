@@ -350,17 +350,6 @@ fn markdown(rows: &[Row]) -> String {
     text
 }
 
-/// Puts the last benchmark's table into the README, between its markers.
-pub fn write_readme() -> Result<(), String> {
-    let (readme, table) = (root().join("README.md"), root().join("build/bench.md"));
-    let text = std::fs::read_to_string(&readme).map_err(|e| format!("{}: {e}", readme.display()))?;
-    let table = std::fs::read_to_string(&table).map_err(|e| format!("{}: {e}", table.display()))?;
-    let (open, close) = ("<!-- bench -->\n", "<!-- /bench -->");
-    let (head, rest) = text.split_once(open).ok_or("README.md has no bench marker")?;
-    let (_, foot) = rest.split_once(close).ok_or("README.md has no closing bench marker")?;
-    std::fs::write(&readme, format!("{head}{open}{table}{close}{foot}")).map_err(|e| e.to_string())
-}
-
 /// Runs foreign programs of three kinds, with their output and their time beside native.
 pub fn demo() -> Result<(), String> {
     let tree = trees().join("arm64").to_string_lossy().into_owned();

@@ -1,7 +1,7 @@
 //! The developer's tool: `omnirun-dev help` lists its sub-commands.
 
 use omnirun_tests::guests::{self, Runner};
-use omnirun_tests::{bench, emulator, programs, reference};
+use omnirun_tests::{bench, emulator, programs, readme, reference};
 use std::time::Duration;
 
 const HELP: &str = "\
@@ -9,7 +9,7 @@ omnirun-dev list                    guest programs and the modes each runs in
 omnirun-dev repro NAME [MODE]       the command that runs a guest program (build it first if needed)
 omnirun-dev bless [NAME...]         rewrite expected output: natively, else by the reference emulator
 omnirun-dev bench [-n RUNS] [NAME]  native, reference, Omnirun in turn; writes build/bench.md
-omnirun-dev bench-readme            put build/bench.md into the README
+omnirun-dev readme                  rewrite the README's generated parts
 omnirun-dev demo                    three kinds of foreign programs beside native
 omnirun-dev measure CMD...          run once; print seconds and peak memory";
 
@@ -21,7 +21,7 @@ fn main() {
         Some("repro") => repro(rest),
         Some("bless") => bless(rest),
         Some("bench") => run_bench(rest),
-        Some("bench-readme") => bench::write_readme(),
+        Some("readme") => readme::write(),
         Some("demo") => bench::demo(),
         Some("measure") => measure(rest),
         Some("help" | "-h" | "--help") | None => {
