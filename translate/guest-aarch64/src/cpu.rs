@@ -377,7 +377,15 @@ pub fn fpcr_mask(features: &Features) -> u32 {
     mask
 }
 
-/// Mode bits for the translation key from FPCR: bit 0 DN, 1 FZ, 2 FZ16, 3 AHP, 4 AH, 5 FIZ, 6 NEP.
+/// Mode bit: SP is not a multiple of 16, so an access through it faults (Linux enables SCTLR_EL1.SA0).
+pub const MODE_SP_MISALIGNED: u64 = 1 << 7;
+
+/// Mode bits for the translation key.
+pub fn mode(fpcr: u32, sp: u64) -> u64 {
+    mode_of_fpcr(fpcr) | if sp & 15 != 0 { MODE_SP_MISALIGNED } else { 0 }
+}
+
+/// Mode bits from FPCR: bit 0 DN, 1 FZ, 2 FZ16, 3 AHP, 4 AH, 5 FIZ, 6 NEP.
 pub fn mode_of_fpcr(fpcr: u32) -> u64 {
     let bit = |from: u32, to: u32| u64::from(fpcr >> from & 1) << to;
     bit(25, 0) | bit(24, 1) | bit(19, 2) | bit(26, 3) | bit(1, 4) | bit(0, 5) | bit(2, 6)

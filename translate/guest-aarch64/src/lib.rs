@@ -63,11 +63,11 @@ impl Guest for Aarch64 {
     }
 
     fn mode(&self, state: &[u8]) -> u64 {
-        let at = self.slots.get(cpu::FPCR).offset as usize;
-        match state.get(at..at + 4) {
-            Some(b) => cpu::mode_of_fpcr(u32::from_le_bytes([b[0], b[1], b[2], b[3]])),
-            None => 0,
-        }
+        let at = |slot| self.slots.get(slot).offset as usize;
+        let (fpcr, sp) = (at(cpu::FPCR), at(cpu::SP));
+        let fpcr = state.get(fpcr..fpcr + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
+        let sp = state.get(sp..sp + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
+        cpu::mode(fpcr, sp)
     }
 
     fn insn_align_log2(&self) -> u32 {

@@ -4,7 +4,7 @@
 use crate::cpu::{self, Cpu};
 use crate::decode::{Insn, decode};
 use crate::fpsimd::{FpMode, Fx};
-use ir::{BlockRequest, Builder, Cc, Mem, Target, Term, TrapKind, Type, Val};
+use ir::{BlockRequest, Builder, Cc, Mem, Op, Target, Term, TrapKind, Type, Val};
 
 /// What follows an instruction.
 pub(crate) enum Flow {
@@ -22,18 +22,20 @@ pub(crate) struct Tr<'a> {
     pub b: &'a mut Builder,
     /// The CPU.
     pub cpu: &'a Cpu,
-    /// Mode bits, see [`cpu::mode_of_fpcr`].
+    /// Mode bits, see [`cpu::mode`].
     pub mode: u64,
     /// Strip address tags before each access.
     pub tagged: bool,
     /// Address of the instruction.
     pub pc: u64,
+    /// The instruction gave SP a value that may not be a multiple of 16.
+    sp_unknown: bool,
 }
 
 /// Translates the basic block that `req` asks for.
 pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
     b.begin_block(req.pc);
-    let mut t = Tr { b, cpu, mode: req.mode, tagged: req.tagged, pc: req.pc };
+    let mut t = Tr { b, cpu, mode: req.mode, tagged: req.tagged, pc: req.pc, sp_unknown: false };
     let trap = |kind, pc| Term::Trap { kind, pc, info: 0 };
     if req.pc & 3 != 0 {
         t.b.insn(req.pc);
@@ -54,16 +56,38 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
         t.b.insn(t.pc);
         let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
         let flow = match decode(word, &cpu.features) {
+            Some(insn) if t.mode & cpu::MODE_SP_MISALIGNED != 0 && accesses_by_sp(insn, word) => {
+                return t.b.end_block(trap(TrapKind::SpAlign, t.pc), t.pc.wrapping_add(4));
+            }
             Some(insn) => t.insn(insn),
             None => Flow::Undefined,
         };
         let next = t.pc.wrapping_add(4);
         match flow {
+            Flow::Next if t.sp_unknown => return t.check_sp(),
             Flow::Next => t.pc = next,
             Flow::End(term) => return t.b.end_block(term, next),
             Flow::Undefined => return t.b.end_block(trap(TrapKind::Illegal, t.pc), next),
         }
     }
+}
+
+/// Whether the instruction uses SP as the base of an access, which checks its alignment. (Prefetches do not.)
+fn accesses_by_sp(insn: Insn, word: u32) -> bool {
+    word >> 5 & 31 == 31
+        && match insn {
+            Insn::Ldst(i) => i.has_checked_base(),
+            Insn::LdstAtomic(_) | Insn::LdstVec(_) => true,
+            Insn::DpImm(_)
+            | Insn::DpReg(_)
+            | Insn::BranchSys(_)
+            | Insn::Fp(_)
+            | Insn::SimdInt(_)
+            | Insn::SimdFp(_)
+            | Insn::SimdMove(_)
+            | Insn::SimdShift(_)
+            | Insn::Crypto(_) => false,
+        }
 }
 
 impl Tr<'_> {
@@ -136,7 +160,38 @@ impl Tr<'_> {
             return self.set(n, value);
         }
         let value = if self.b.ty(value) == Type::I32 { self.b.zext32(value) } else { value };
+        self.sp_unknown = !self.keeps_sp_aligned(value);
         self.b.set(cpu::SP, value);
+    }
+
+    /// Whether `value` is a multiple of 16 if SP is: SP moved by a multiple, or a mask without low bits.
+    fn keeps_sp_aligned(&self, value: Val) -> bool {
+        let inst = self.b.region().inst(value);
+        let multiple = |v: Val| self.b.as_const(v).is_some_and(|c| c & 15 == 0);
+        match inst.op {
+            Op::Add | Op::Sub => {
+                let from = self.b.region().inst(inst.args[0]);
+                from.op == Op::Get && from.attr == ir::Attr::Slot(cpu::SP) && multiple(inst.args[1])
+            }
+            Op::And => multiple(inst.args[1]),
+            _ => false,
+        }
+    }
+
+    /// Ends the block after an instruction that may have misaligned SP. The alignment is part of the mode, so that accesses
+    /// need no check in the mode in which all programs live.
+    fn check_sp(&mut self) {
+        let next = self.next();
+        if self.mode & cpu::MODE_SP_MISALIGNED == 0 {
+            let sp = self.b.get(cpu::SP, Type::I64);
+            let low = self.b.const64(15);
+            let low = self.b.and(sp, low);
+            let flags = self.b.flags_of(low);
+            let then = Target::Block(self.b.upcoming_block(1));
+            self.b.end_block(Term::Branch { flags, cc: Cc::Ne, then, els: Target::Pc(next) }, next);
+            self.b.begin_internal(self.pc);
+        }
+        self.b.end_block(Term::Resume { pc: next }, next);
     }
 
     /// Vector register.

@@ -60,6 +60,48 @@ pub(crate) fn gpr(size: u32) -> Data {
     Data::X(Kind { size, sign: 0, w: 0 })
 }
 
+impl I {
+    /// Whether bits 9:5 name a base register whose alignment is checked if it is SP.
+    pub(crate) fn has_checked_base(self) -> bool {
+        match self {
+            I::LdrLitW(_)
+            | I::LdrLitX(_)
+            | I::LdrswLit(_)
+            | I::LdrLitS(_)
+            | I::LdrLitD(_)
+            | I::LdrLitQ(_)
+            | I::PrfmLit
+            | I::Prfum
+            | I::PrfmUimm
+            | I::PrfmReg
+            | I::Cpyf(_)
+            | I::Cpy(_)
+            | I::Set(_) => false,
+            I::Stp(_)
+            | I::Ldp(_)
+            | I::Ldpsw(_)
+            | I::StpV(_)
+            | I::LdpV(_)
+            | I::StrImm(_)
+            | I::LdrImm(_)
+            | I::LdrsImm(_)
+            | I::StrImmV(_)
+            | I::LdrImmV(_)
+            | I::StrUimm(_)
+            | I::LdrUimm(_)
+            | I::LdrsUimm(_)
+            | I::StrUimmV(_)
+            | I::LdrUimmV(_)
+            | I::StrReg(_)
+            | I::LdrReg(_)
+            | I::LdrsReg(_)
+            | I::StrRegV(_)
+            | I::LdrRegV(_)
+            | I::Ldra(_) => true,
+        }
+    }
+}
+
 impl Tr<'_> {
     pub(crate) fn ldst(&mut self, insn: I) -> Flow {
         match insn {

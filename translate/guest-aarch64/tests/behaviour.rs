@@ -498,3 +498,29 @@ fn no_register_changes_before_a_fault() {
         assert_eq!((vm.x(1), vm.x(2), vm.x(3), vm.slot(cpu::v(0))), (base, 22, 33, 77), "{insn:#x}");
     }
 }
+
+#[test]
+fn a_misaligned_stack_pointer_faults_when_used() {
+    let mut vm = Vm::new("max");
+    let sp = MEM + 0x2000;
+    // Aligned: no end of the block. sub sp, sp, #32; stp x0, x1, [sp, #-16]!; ldr x2, [sp]
+    vm.run(&[0xd100_83ff, 0xa9bf_07e0, 0xf940_03e2]);
+    assert_eq!(vm.slot(cpu::SP) as u64, sp - 48);
+    // mov sp, x9: a check, then on
+    vm.set_x(9, sp);
+    assert_eq!(vm.run_at(PC, &[0x9100_013f, 0xf940_03e2], false), BlockExit::Next(PC + 4));
+    // add sp, sp, #8: the mode changes; arithmetic still works, an access does not
+    assert_eq!(vm.run_at(PC, &[0x9100_23ff, 0xf940_03e2], false), BlockExit::Resume { pc: PC + 4 });
+    assert_eq!(vm.guest.mode(&vm.state), cpu::MODE_SP_MISALIGNED);
+    vm.run(&[0x9100_03e9]);
+    assert_eq!(vm.x(9), sp + 8);
+    for insn in [0xf940_03e2, 0xa9bf_07e0, 0x4c40_73e0, 0xc85f_7fe0, 0xf86a_6be2] {
+        let exit = vm.run_at(PC, &[insn], false);
+        assert_eq!(exit, BlockExit::Trap { kind: TrapKind::SpAlign, pc: PC, info: 0 }, "{insn:#x}");
+    }
+    // prfm [sp] does not check
+    vm.run(&[0xf980_03e0]);
+    // sub sp, sp, #8: back
+    assert_eq!(vm.run_at(PC, &[0xd100_23ff], false), BlockExit::Resume { pc: PC + 4 });
+    assert_eq!(vm.guest.mode(&vm.state), 0);
+}

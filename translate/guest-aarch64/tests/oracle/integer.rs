@@ -180,6 +180,9 @@ fn skip_memory(_: &Row, insn: u32) -> Option<&'static str> {
         return Some("base and index are one register");
     }
     let overlap = a.write_back && a.rn != 31 && a.loads.contains(&a.rn);
+    if a.rn == 31 && a.align && a.disp % a.bytes as i64 != 0 {
+        return Some("SP and the access cannot both be aligned");
+    }
     let twice = a.loads.len() == 2 && a.loads[0] == a.loads[1];
     (overlap || twice).then_some("CONSTRAINED UNPREDICTABLE")
 }
@@ -190,7 +193,10 @@ fn prepare_memory(_: &Row, insn: u32, s: &mut State, r: &mut Random) {
     if r.one_in(32) {
         // Past the page: a fault, after which no register may have changed. (Not across its end: how much of a multiple
         // access is done before the fault is the implementation's choice.)
-        target = PAGE_END + r.below(64);
+        target = PAGE_END + 16 + r.below(64);
+    }
+    if a.rn == 31 {
+        target = target.max(WINDOW + 16);
     }
     if a.align {
         target &= !(a.bytes - 1);
@@ -211,7 +217,8 @@ fn prepare_memory(_: &Row, insn: u32, s: &mut State, r: &mut Random) {
         }
     }
     match a.rn {
-        31 => s.sp = base,
+        // The reference does not check the alignment of SP.
+        31 => s.sp = base & !15,
         n => s.x[n as usize] = base,
     }
 }
