@@ -22,13 +22,13 @@ impl Arena {
     /// Host address range of the whole arena.
     pub fn range(&self) -> std::ops::Range<u64> {
         let b = self.map.base() as u64;
-        b..b + self.map.len() as u64
+        b..b + self.map.size() as u64
     }
 
     /// Copies `bytes` in; `None` when full.
     pub fn install(&mut self, bytes: &[u8]) -> Option<u64> {
         let at = self.used.next_multiple_of(ALIGN);
-        if at + bytes.len() > self.map.len() {
+        if at + bytes.len() > self.map.size() {
             return None;
         }
         self.used = at + bytes.len();
@@ -52,7 +52,7 @@ impl Arena {
 
     /// Atomically replaces the 4-byte aligned field at `addr`, which other threads may be executing.
     pub fn patch32(&self, addr: u64, value: u32) {
-        assert!(self.range().contains(&addr) && addr % 4 == 0, "patches are aligned fields of the arena");
+        assert!(self.range().contains(&addr) && addr.is_multiple_of(4), "patches are aligned fields of the arena");
         // SAFETY: aligned, inside our mapping, accessed atomically by all writers; the CPU fetches an aligned
         // 4-byte field whole.
         unsafe { AtomicU32::from_ptr(addr as *mut u32) }.store(value, Ordering::Release);
@@ -60,7 +60,7 @@ impl Arena {
 
     /// Atomically replaces the 8-byte aligned datum at `addr`.
     pub fn patch64(&self, addr: u64, value: u64) {
-        assert!(self.range().contains(&addr) && addr % 8 == 0, "patches are aligned fields of the arena");
+        assert!(self.range().contains(&addr) && addr.is_multiple_of(8), "patches are aligned fields of the arena");
         // SAFETY: as in `patch32`.
         unsafe { std::sync::atomic::AtomicU64::from_ptr(addr as *mut u64) }.store(value, Ordering::Release);
     }

@@ -32,6 +32,9 @@ pub enum LogItem {
     Cpu = 32,
 }
 
+/// Told of each installed region: (host address, length, guest pc).
+pub type InstallHook = Box<dyn Fn(u64, usize, u64) + Send + Sync>;
+
 /// Receives log text.
 pub type LogSink = Arc<dyn Fn(LogItem, &str) + Send + Sync>;
 
@@ -58,7 +61,7 @@ pub struct Config {
     /// Only log regions that start in one of these guest ranges (empty: all).
     pub log_filter: Vec<std::ops::Range<u64>>,
     /// Called for each installed region: (host address, length, guest pc); for profilers' symbol maps.
-    pub on_install: Option<Box<dyn Fn(u64, usize, u64) + Send + Sync>>,
+    pub on_install: Option<InstallHook>,
     /// Renders the CPU for [`LogItem::Cpu`].
     pub dump_cpu: Option<fn(&crate::CpuState) -> String>,
 }

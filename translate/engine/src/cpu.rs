@@ -66,7 +66,7 @@ impl CpuState {
         let ret = Mapping::new(RETURN_STACK + GUARD, false).expect("memory for the return stack");
         ret.guard(0, GUARD).expect("guard page of the return stack");
         let mut cpu = CpuState { block, layout, lookup, ret, generation: 0 };
-        let (base, ret_base, ret_len) = (cpu.lookup.base() as u64, cpu.ret.base() as u64, cpu.ret.len());
+        let (base, ret_base, ret_len) = (cpu.lookup.base() as u64, cpu.ret.base() as u64, cpu.ret.size());
         let h = cpu.header_mut();
         h.lookup = base;
         h.lookup_mask = ((LOOKUP_ENTRIES - 1) * size_of::<LookupEntry>()) as u64;
@@ -81,7 +81,7 @@ impl CpuState {
     /// Fills the sentinels, empties the look-up table: after creation and after a flush.
     pub(crate) fn reset_prediction(&mut self, return_miss: u64, generation: u64) {
         self.generation = generation;
-        let (lo, hi) = (self.header().ret_hi, self.ret.base() as u64 + self.ret.len() as u64);
+        let (lo, hi) = (self.header().ret_hi, self.ret.base() as u64 + self.ret.size() as u64);
         for a in (lo..hi).step_by(8) {
             // SAFETY: the sentinel area is inside our own return stack mapping.
             unsafe { (a as *mut u64).write(return_miss) };

@@ -20,7 +20,7 @@ mod store;
 pub mod sys;
 mod translate;
 
-pub use config::{Config, LogItem, LogSink, Tier};
+pub use config::{Config, InstallHook, LogItem, LogSink, Tier};
 pub use cpu::{CpuState, FaultInfo};
 pub use machine::{EngineMachine, Memory};
 pub use run::Exit;
