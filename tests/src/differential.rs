@@ -122,7 +122,7 @@ impl Memory for TestMemory {
     }
     fn cas(&self, addr: u64, size: Size, expected: u128, new: u128) -> Result<u128, u64> {
         check(addr, size.bytes())?;
-        if addr % size.bytes() as u64 != 0 || size == Size::Q {
+        if !addr.is_multiple_of(size.bytes() as u64) || size == Size::Q {
             let mut old = [0u8; 16];
             self.load(addr, &mut old[..size.bytes()])?;
             let old = u128::from_le_bytes(old);
