@@ -52,7 +52,10 @@ impl Arena {
 
     /// Atomically replaces the 4-byte aligned field at `addr`, which other threads may be executing.
     pub fn patch32(&self, addr: u64, value: u32) {
-        assert!(self.range().contains(&addr) && addr.is_multiple_of(4), "patches are aligned fields of the arena");
+        assert!(
+            self.range().contains(&addr) && addr.is_multiple_of(4),
+            "patches are aligned fields of the arena"
+        );
         // SAFETY: aligned, inside our mapping, accessed atomically by all writers; the CPU fetches an aligned
         // 4-byte field whole.
         unsafe { AtomicU32::from_ptr(addr as *mut u32) }.store(value, Ordering::Release);
@@ -60,7 +63,10 @@ impl Arena {
 
     /// Atomically replaces the 8-byte aligned datum at `addr`.
     pub fn patch64(&self, addr: u64, value: u64) {
-        assert!(self.range().contains(&addr) && addr.is_multiple_of(8), "patches are aligned fields of the arena");
+        assert!(
+            self.range().contains(&addr) && addr.is_multiple_of(8),
+            "patches are aligned fields of the arena"
+        );
         // SAFETY: as in `patch32`.
         unsafe { std::sync::atomic::AtomicU64::from_ptr(addr as *mut u64) }.store(value, Ordering::Release);
     }
