@@ -1,4 +1,4 @@
-//! Constant folding by the interpreter's own definitions, and identities.
+//! Constant folding by the interpreter's own definitions, guest addresses with offsets, and identities.
 
 use crate::forward::{rewrite_args, rewrite_term};
 use ir::{Attr, BlockId, Effect, FpState, Guest, Inst, Op, Region, Type, Val, interp};
@@ -14,24 +14,45 @@ pub fn run(region: &mut Region, _guest: &dyn Guest) {
         }
     }
     for b in 0..region.blocks.len() {
+        let mut mapped = false;
         for i in region.range(BlockId(b as u32)) {
-            let mut inst = region.insts[i];
-            rewrite_args(&mut inst, &map);
-            if !flags_used[i]
-                && matches!(inst.ty, Type::I32 | Type::I64)
-                && inst.op.info().effect == Effect::Pure
-            {
-                if let Some(c) = constant(region, &inst) {
-                    inst = Inst { op: Op::Const, attr: Attr::None, args: [Val::NONE; 4], imm: c, ..inst };
-                } else if let Some(v) = identity(region, &inst) {
-                    map[i] = v;
-                    inst = Inst::NOP;
-                }
+            if mapped {
+                rewrite_args(&mut region.insts[i], &map);
             }
-            region.insts[i] = inst;
+            let inst = &region.insts[i];
+            if !matches!(inst.ty, Type::I32 | Type::I64)
+                || matches!(inst.op, Op::Const | Op::Addr | Op::Get)
+                || flags_used[i]
+                || inst.op.info().effect != Effect::Pure
+            {
+                continue;
+            }
+            if let Some(c) = constant(region, inst) {
+                let folded = Inst { op: Op::Const, attr: Attr::None, args: [Val::NONE; 4], imm: c, ..*inst };
+                region.insts[i] = folded;
+            } else if let Some((base, sum)) = address(region, inst) {
+                region.insts[i] = Inst { op: Op::Addr, args: [Val::NONE; 4], imm: sum, ..base };
+            } else if let Some(v) = identity(region, inst) {
+                map[i] = v;
+                mapped = true;
+                region.insts[i] = Inst::NOP;
+            }
         }
-        rewrite_term(&mut region.blocks[b].term, &map);
+        if mapped {
+            rewrite_term(&mut region.blocks[b].term, &map);
+        }
     }
+}
+
+/// A guest address plus or minus a constant is another one.
+fn address(region: &Region, inst: &Inst) -> Option<(Inst, u64)> {
+    if !matches!(inst.op, Op::Add | Op::Sub) {
+        return None;
+    }
+    let base = *region.inst(inst.args[0]);
+    let by = value(region, inst.args[1])?;
+    let sum = if inst.op == Op::Add { base.imm.wrapping_add(by) } else { base.imm.wrapping_sub(by) };
+    (base.op == Op::Addr).then_some((base, sum))
 }
 
 fn value(region: &Region, v: Val) -> Option<u64> {
@@ -41,9 +62,6 @@ fn value(region: &Region, v: Val) -> Option<u64> {
 
 /// The constant that `inst` computes.
 fn constant(region: &Region, inst: &Inst) -> Option<u64> {
-    if matches!(inst.op, Op::Const | Op::Addr) {
-        return None;
-    }
     let mut args = [0u128; 4];
     for (slot, v) in args.iter_mut().zip(inst.args()) {
         *slot = u128::from(value(region, v)?);

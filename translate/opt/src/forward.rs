@@ -14,33 +14,41 @@ pub(crate) fn rewrite_args(inst: &mut Inst, map: &[Val]) {
 /// The pass.
 pub fn run(region: &mut Region, guest: &dyn Guest) {
     let mut map = vec![Val::NONE; region.insts.len()];
-    let mut known = vec![Val::NONE; guest.slots().slots.len()];
+    // Per slot the value it holds, valid if noted in this epoch: forgetting everything is one addition.
+    let mut known = vec![(0u32, Val::NONE); guest.slots().slots.len()];
+    let mut epoch = 0;
     for b in 0..region.blocks.len() {
-        known.fill(Val::NONE);
+        epoch += 1;
+        let mut mapped = false;
         for i in region.range(BlockId(b as u32)) {
-            let mut inst = region.insts[i];
-            rewrite_args(&mut inst, &map);
+            let inst = &mut region.insts[i];
+            if mapped {
+                rewrite_args(inst, &map);
+            }
             match (inst.op, inst.attr) {
                 (Op::Get, Attr::Slot(s)) => {
-                    let k = known[s.0 as usize];
-                    if k.is_some() && region.insts[k.index()].ty == inst.ty {
-                        map[i] = k;
-                        inst = Inst::NOP;
+                    let ty = inst.ty;
+                    let slot = &mut known[s.0 as usize];
+                    if slot.0 == epoch && region.insts[slot.1.index()].ty == ty {
+                        map[i] = slot.1;
+                        mapped = true;
+                        region.insts[i] = Inst::NOP;
                     } else {
-                        known[s.0 as usize] = Val(i as u32);
+                        *slot = (epoch, Val(i as u32));
                     }
                 }
-                (Op::Set, Attr::Slot(s)) => known[s.0 as usize] = inst.args[0],
+                (Op::Set, Attr::Slot(s)) => known[s.0 as usize] = (epoch, inst.args[0]),
                 (Op::Call, Attr::Helper(h)) => match &guest.helpers()[h.0 as usize].writes {
                     SlotSet::None => {}
-                    SlotSet::Some(list) => list.iter().for_each(|s| known[s.0 as usize] = Val::NONE),
-                    SlotSet::All => known.fill(Val::NONE),
+                    SlotSet::Some(list) => list.iter().for_each(|s| known[s.0 as usize].0 = 0),
+                    SlotSet::All => epoch += 1,
                 },
                 _ => {}
             }
-            region.insts[i] = inst;
         }
-        rewrite_term(&mut region.blocks[b].term, &map);
+        if mapped {
+            rewrite_term(&mut region.blocks[b].term, &map);
+        }
     }
 }
 
