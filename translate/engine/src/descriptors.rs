@@ -3,8 +3,8 @@
 //! Reading takes no lock (translated code reads on every out-of-line operation); writing happens under the
 //! translation lock.
 
+use crate::hash::KeyMap;
 use ir::Inst;
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 const CHUNK: usize = 256;
@@ -20,7 +20,7 @@ pub(crate) struct Descriptors {
 /// The writer's side: what is interned already.
 #[derive(Default)]
 pub(crate) struct Interner {
-    index: HashMap<(ir::Op, ir::Type, ir::Attr, u64), u32>,
+    index: KeyMap<(ir::Op, ir::Type, ir::Attr, u64), u32>,
 }
 
 impl Descriptors {

@@ -14,6 +14,7 @@ mod arena;
 mod config;
 mod cpu;
 mod descriptors;
+mod hash;
 mod machine;
 mod run;
 mod store;

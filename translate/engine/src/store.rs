@@ -8,8 +8,9 @@
 //! 4. Invalidating a region removes its keys, re-points the sites that lead to it, and kills the keys of its pads.
 
 use crate::arena::Arena;
+use crate::hash::KeyMap;
 use ir::{BackEnd, DEAD_KEY, HostCode};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A linked site.
@@ -40,15 +41,15 @@ pub(crate) struct Installed {
 /// All installed regions.
 #[derive(Default)]
 pub(crate) struct Store {
-    entries: HashMap<u64, u64>,
+    entries: KeyMap<u64, u64>,
     regions: Vec<Installed>,
     /// Host start -> index in `regions`.
     by_host: BTreeMap<u64, usize>,
     /// Guest page number -> regions with bytes on it.
-    by_page: HashMap<u64, Vec<usize>>,
-    links: HashMap<u64, Vec<Link>>,
+    by_page: KeyMap<u64, Vec<usize>>,
+    links: KeyMap<u64, Vec<Link>>,
     /// site -> stub, for sites that exist but are not linked yet.
-    sites: HashMap<u64, u64>,
+    sites: KeyMap<u64, u64>,
 }
 
 const PAGE_SHIFT: u32 = 12;
