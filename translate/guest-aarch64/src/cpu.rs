@@ -37,7 +37,7 @@ pub enum Feature {
     Flagm,
     Flagm2,
     Pauth,
-    Bti,
+    Dgh,
     Dit,
     Ssbs,
     Sb,
@@ -85,7 +85,7 @@ const FEATURE_NAMES: &[(&str, Feature)] = &[
     ("flagm", F::Flagm),
     ("flagm2", F::Flagm2),
     ("pauth", F::Pauth),
-    ("bti", F::Bti),
+    ("dgh", F::Dgh),
     ("dit", F::Dit),
     ("ssbs", F::Ssbs),
     ("sb", F::Sb),
@@ -155,7 +155,7 @@ const V8_4: Features =
     N1.with(&[F::Fhm, F::Fcma, F::Jscvt, F::Rcpc2, F::Flagm, F::Pauth, F::Dit, F::Dpb2, F::I8mm, F::Bf16]);
 const V1: Features = V8_4.with(&[F::Sha512, F::Sha3, F::Sm3, F::Sm4, F::Rng]);
 const A710: Features =
-    V8_4.with(&[F::Flagm2, F::Frintts, F::Sb, F::Bti, F::Specres, F::Sha512, F::Sha3, F::Sm3, F::Sm4]);
+    V8_4.with(&[F::Flagm2, F::Frintts, F::Sb, F::Specres, F::Sha512, F::Sha3, F::Sm3, F::Sm4]);
 
 /// All models; the first is the default.
 pub const MODELS: &[Model] = &[
@@ -267,7 +267,8 @@ impl Cpu {
         caps
     }
 
-    /// AT_HWCAP2.
+    /// AT_HWCAP2. BTI is not claimed: its instructions are hints and guarded pages are not checked; nor is USCAT (FEAT_LSE2):
+    /// atomics must be aligned.
     pub fn hwcap2(&self) -> u64 {
         self.bits(&[
             (F::Dpb2, 0),
@@ -275,8 +276,8 @@ impl Cpu {
             (F::Frintts, 8),
             (F::I8mm, 13),
             (F::Bf16, 14),
+            (F::Dgh, 15),
             (F::Rng, 16),
-            (F::Bti, 17),
             (F::Ecv, 19),
             (F::Afp, 20),
             (F::Rpres, 21),
@@ -308,7 +309,7 @@ impl Cpu {
             (4, 0) => {
                 pick(&[(0, 1), (4, 1), (8, 1), (16, has(F::Fp16)), (20, has(F::Fp16)), (48, has(F::Dit))])
             }
-            (4, 1) => pick(&[(0, has(F::Bti)), (4, 2 * has(F::Ssbs))]),
+            (4, 1) => pick(&[(4, 2 * has(F::Ssbs))]),
             // ID_AA64DFR0: the kernel shows debug version 6
             (5, 0) => Some(6),
             (6, 0) => pick(&[
@@ -340,6 +341,7 @@ impl Cpu {
                     (32, has(F::Frintts)),
                     (36, has(F::Sb)),
                     (44, has(F::Bf16)),
+                    (48, has(F::Dgh)),
                     (52, has(F::I8mm)),
                 ])
             }

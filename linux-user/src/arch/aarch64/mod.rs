@@ -16,11 +16,6 @@ use guest_aarch64::cpu as regs;
 use guest_aarch64::cpu::{Cpu, Feature, MODELS};
 use ir::{SlotId, SlotTable};
 
-/// PROT_BTI.
-const PROT_BTI: u32 = 0x10;
-/// GNU_PROPERTY_AARCH64_FEATURE_1_BTI.
-const FEATURE_BTI: u32 = 1;
-
 /// An AArch64 CPU model and where its registers are.
 pub struct Aarch64 {
     cpu: Cpu,
@@ -144,14 +139,6 @@ impl Arch for Aarch64 {
 
     fn placement(&self) -> Placement {
         Placement { pie_base: 0x55_0000_0000, pie_random_bits: 24, task_size: (1 << 47) - 4096 }
-    }
-
-    fn extra_prot(&self) -> u32 {
-        if self.cpu.features.has(Feature::Bti) { PROT_BTI } else { 0 }
-    }
-
-    fn segment_prot(&self, features: u32) -> u32 {
-        if features & FEATURE_BTI != 0 { self.extra_prot() } else { 0 }
     }
 
     fn libc_package(&self) -> &'static str {
