@@ -52,7 +52,13 @@ fn half_precision_operations_match_the_reference() {
         let lanes: u32 = if row.group == "fp" || row.name.ends_with("_sh") { 1 } else { 8 };
         let mut subject = Subject::new(&guest, &[insn]);
         jit.select(&[insn]);
+        // The rounding mode matters to these only, AHP to conversions between formats.
+        let rounds = ["frinti", "frintx", "fsqrt"].iter().any(|n| row.name.starts_with(n));
+        let formats = ["fcvt_", "fcvtl"].iter().any(|n| row.name.starts_with(n));
         for control in 0..32u32 {
+            if control & 3 != 0 && !rounds || control >> 4 != 0 && !formats {
+                continue;
+            }
             // RMode, then FZ16, DN, AHP.
             let fpcr = (control & 3) << 22
                 | (control >> 2 & 1) << 19
@@ -60,12 +66,13 @@ fn half_precision_operations_match_the_reference() {
                 | (control >> 4) << 26;
             let batches = 65536 / lanes / 256;
             for batch in 0..batches {
-                if !all && r.below(u64::from(batches) * 8) != 0 {
+                if !all && r.below(u64::from(batches) * 2) != 0 {
                     continue;
                 }
+                let base = state::random(&mut r, true, false);
                 let states: Vec<State> = (0..256)
                     .map(|i| {
-                        let mut s = state::random(&mut r, true, false);
+                        let mut s = base.clone();
                         let first = (batch * 256 + i) * lanes;
                         s.v[1] = (0..lanes).fold(0, |v, l| v | u128::from(first + l) << (16 * l));
                         s.fpcr = fpcr;
