@@ -133,6 +133,25 @@ pub fn argument(p: &mut Printer, desc: &CallDesc, a: &[u64; 6], i: usize, after:
                 None => return false,
             }
         }
+        (CallId::Execve | CallId::Execveat, "envp") if a[i] != 0 => {
+            let word = p.abi.info().word as u64;
+            let count = (0..100_000u64)
+                .take_while(|k| !matches!(p.load(Ty::Ptr, a[i].wrapping_add(k * word)), None | Some(0)))
+                .count();
+            let _ = write!(p.out, "{:#x} /* {count} vars */", a[i]);
+        }
+        (CallId::Prlimit64 | CallId::Getrlimit | CallId::Setrlimit, "new_limit" | "old_limit" | "rlim")
+            if a[i] != 0 && !p.failed =>
+        {
+            let (cur, max) = (p.load(Ty::U64, a[i]), p.load(Ty::U64, a[i].wrapping_add(8)));
+            let (Some(cur), Some(max), 8) = (cur, max, p.abi.info().word) else { return false };
+            let text = |v: u64| match v {
+                u64::MAX => "RLIM64_INFINITY".to_string(),
+                v if v > 1024 && v % 1024 == 0 => format!("{}*1024", v / 1024),
+                v => v.to_string(),
+            };
+            let _ = write!(p.out, "{{rlim_cur={}, rlim_max={}}}", text(cur), text(max));
+        }
         (CallId::RtSigaction, "act" | "oldact") => return sigaction(p, a[i], name == "oldact"),
         (CallId::Prctl, "arg2") if a[0] as i32 == libc::PR_SET_NAME => p.string(a[1], 16),
         (CallId::Futex, "val3") if !matches!(a[1] & 0x7f, 4 | 5 | 9..=12) => p.out.truncate(p.out.len() - 2),
