@@ -192,38 +192,12 @@ impl<'a> C<'a> {
                 }
             }
         }
-        // A comparison wanted only by the conditional comparison right after it is computed there.
-        for i in first..last {
-            let inst = &self.r.insts[i];
-            if inst.op != Op::CondFlags || self.uses[i] == 0 {
-                continue;
-            }
-            let f = inst.args[1].index();
-            let fi = &self.r.insts[f];
-            if fi.op != Op::FlagsOf || self.uses[f] != 1 || inst.args[0].index() == f {
-                continue;
-            }
-            let p = fi.args[0].index();
-            let made = &self.r.insts[p];
-            let quiet = (p + 1..i).all(|j| {
-                matches!(self.r.insts[j].op, Op::Nop | Op::FlagsOf | Op::Const | Op::Get | Op::Trunc)
-            });
-            if !matches!(made.op, Op::Sub | Op::Add)
-                || self.uses[p] != 1
-                || self.flags_val[p] != f as u32
-                || !quiet
-            {
-                continue;
-            }
-            self.fused[f] = true;
-            self.fused[p] = true;
-            for v in made.args() {
-                self.last[v.index()] = self.last[v.index()].max(i as u32);
-            }
-        }
         // An address update after an access (its `set` cannot move above the access) is computed at the `set`.
         for i in first..last {
             let inst = &self.r.insts[i];
+            if inst.op == Op::CondFlags {
+                self.fuse_compare(i);
+            }
             if !matches!(inst.op, Op::Add | Op::Sub) || inst.ty != Type::I64 || self.uses[i] == 0 {
                 continue;
             }
@@ -250,6 +224,32 @@ impl<'a> C<'a> {
                     break;
                 }
             }
+        }
+    }
+
+    /// A comparison wanted only by the conditional comparison `i` right after it is computed there.
+    fn fuse_compare(&mut self, i: usize) {
+        let inst = &self.r.insts[i];
+        let f = inst.args[1].index();
+        let fi = &self.r.insts[f];
+        if self.uses[i] == 0 || fi.op != Op::FlagsOf || self.uses[f] != 1 || inst.args[0].index() == f {
+            return;
+        }
+        let p = fi.args[0].index();
+        let made = &self.r.insts[p];
+        let quiet = (p + 1..i)
+            .all(|j| matches!(self.r.insts[j].op, Op::Nop | Op::FlagsOf | Op::Const | Op::Get | Op::Trunc));
+        if !matches!(made.op, Op::Sub | Op::Add)
+            || self.uses[p] != 1
+            || self.flags_val[p] != f as u32
+            || !quiet
+        {
+            return;
+        }
+        self.fused[f] = true;
+        self.fused[p] = true;
+        for v in made.args() {
+            self.last[v.index()] = self.last[v.index()].max(i as u32);
         }
     }
 

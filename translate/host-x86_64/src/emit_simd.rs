@@ -279,6 +279,9 @@ impl C<'_> {
             (Size::D, 0) => self.a.v_to_gp(V::MovqGp, d, x, None),
             (Size::D | Size::Q, _) => self.a.v_to_gp(V::Pextrq, d, x, Some(n)),
         }
+        if i.ty == Type::I32 && matches!(lane, Size::D | Size::Q) {
+            self.a.mov(Sz::D, d, d);
+        }
         if i.op == Op::VGetS {
             let sz = sz_of(i.ty);
             match lane {

@@ -12,7 +12,36 @@ use ir::{
     Attr, BlockId, CompileCx, Effect, ExitSite, HostCode, Inst, Pad, Region, Reloc, SlotId, SlotSet, Target,
     Term, Type, Val, exit,
 };
+use std::cell::Cell;
 use std::mem::offset_of;
+
+/// Per-value tables kept from one compilation to the next, so that they are not allocated and cleared each time:
+/// `analyse` sets up the part that a block uses.
+#[derive(Default)]
+struct Tables {
+    loc: Vec<Loc>,
+    zx: Vec<bool>,
+    vz: Vec<u8>,
+    last: Vec<u32>,
+    uses: Vec<u16>,
+    flags_val: Vec<u32>,
+    lazy: Vec<bool>,
+    fused: Vec<bool>,
+    slot_vz: Vec<u8>,
+    live: Vec<u32>,
+}
+
+thread_local! {
+    static TABLES: Cell<Tables> = Cell::default();
+}
+
+/// A table with room for `n` entries of any contents.
+fn grown<T: Clone>(mut v: Vec<T>, n: usize, with: T) -> Vec<T> {
+    if v.len() < n {
+        v.resize(n, with);
+    }
+    v
+}
 
 /// Compiles a region.
 pub(crate) fn compile(feat: Features, map: &PinMap, r: &Region, cx: &mut dyn CompileCx) -> HostCode {
@@ -22,6 +51,7 @@ pub(crate) fn compile(feat: Features, map: &PinMap, r: &Region, cx: &mut dyn Com
     a.vtmp = Some(XSCRATCH[2]);
     let heads: Vec<Label> = r.blocks.iter().map(|_| a.new_label()).collect();
     let (mode_key, no_chain) = (cx.mode_key(), cx.no_chain());
+    let t = TABLES.take();
     let mut c = C {
         a,
         map,
@@ -34,16 +64,16 @@ pub(crate) fn compile(feat: Features, map: &PinMap, r: &Region, cx: &mut dyn Com
         no_chain,
         heads,
         poll_head: back_edges(r),
-        loc: vec![Loc::None; n],
-        zx: vec![false; n],
-        vz: vec![16; n],
-        last: vec![0; n],
-        uses: vec![0; n],
-        flags_val: vec![u32::MAX; n],
-        lazy: vec![false; n],
-        fused: vec![false; n],
-        slot_vz: vec![16; map.disp.len()],
-        live: Vec::new(),
+        loc: grown(t.loc, n, Loc::None),
+        zx: grown(t.zx, n, false),
+        vz: grown(t.vz, n, 16),
+        last: grown(t.last, n, 0),
+        uses: grown(t.uses, n, 0),
+        flags_val: grown(t.flags_val, n, u32::MAX),
+        lazy: grown(t.lazy, n, false),
+        fused: grown(t.fused, n, false),
+        slot_vz: grown(t.slot_vz, map.disp.len(), 16),
+        live: t.live,
         users: [0; 16],
         xusers: [0; 32],
         lock: 0,
@@ -564,6 +594,18 @@ impl C<'_> {
             self.out.exits.push(ExitSite { at, stub, pc });
         }
         self.out.bytes = self.a.buf;
+        TABLES.set(Tables {
+            loc: self.loc,
+            zx: self.zx,
+            vz: self.vz,
+            last: self.last,
+            uses: self.uses,
+            flags_val: self.flags_val,
+            lazy: self.lazy,
+            fused: self.fused,
+            slot_vz: self.slot_vz,
+            live: self.live,
+        });
         self.out
     }
 }
