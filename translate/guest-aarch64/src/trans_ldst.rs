@@ -224,40 +224,41 @@ impl Tr<'_> {
         Flow::Next
     }
 
-    /// Base register, displacement of the access, and the base's new value if it is written back.
-    fn indexed(&mut self, imm: i64, pre: bool, post: bool, rn: u32) -> (Val, i64, Option<Val>) {
-        let base = self.reg_sp(Type::I64, rn);
-        let new = (pre || post).then(|| self.add_imm(base, imm));
-        (base, if post { 0 } else { imm }, new)
+    /// Base register and displacement of an access of the immediate forms.
+    fn indexed(&mut self, imm: i64, idx: u32, rn: u32) -> (Val, i64) {
+        (self.reg_sp(Type::I64, rn), if idx == POST { 0 } else { imm })
+    }
+
+    /// Writes the base back after the accesses, when the old value is no longer needed in a register of its own.
+    fn step(&mut self, imm: i64, idx: u32, rn: u32, base: Val) {
+        if idx == PRE || idx == POST {
+            let new = self.add_imm(base, imm);
+            self.set_sp(rn, new);
+        }
     }
 
     fn load_one(&mut self, data: Data, imm: i32, idx: u32, rn: u32, rt: u32) -> Flow {
-        let (base, disp, new) = self.indexed(i64::from(imm), idx == PRE, idx == POST, rn);
+        let (base, disp) = self.indexed(i64::from(imm), idx, rn);
         let v = self.load_data(data, base, disp);
-        if let Some(new) = new {
-            self.set_sp(rn, new);
-        }
+        self.step(i64::from(imm), idx, rn, base);
         self.set_data(data, rt, v);
         Flow::Next
     }
 
     fn store_one(&mut self, data: Data, imm: i32, idx: u32, rn: u32, rt: u32) -> Flow {
-        let (base, disp, new) = self.indexed(i64::from(imm), idx == PRE, idx == POST, rn);
+        let (base, disp) = self.indexed(i64::from(imm), idx, rn);
         self.store_data(data, rt, base, disp);
-        if let Some(new) = new {
-            self.set_sp(rn, new);
-        }
+        self.step(i64::from(imm), idx, rn, base);
         Flow::Next
     }
 
     fn load_pair(&mut self, data: Data, a: ArgsLsPair) -> Flow {
         let step = 1i64 << data.log2();
-        let (base, disp, new) = self.indexed(i64::from(a.imm) * step, a.idx == PRE, a.idx == POST, a.rn);
+        let imm = i64::from(a.imm) * step;
+        let (base, disp) = self.indexed(imm, a.idx, a.rn);
         let first = self.load_data(data, base, disp);
         let second = self.load_data(data, base, disp + step);
-        if let Some(new) = new {
-            self.set_sp(a.rn, new);
-        }
+        self.step(imm, a.idx, a.rn, base);
         self.set_data(data, a.rt, first);
         self.set_data(data, a.rt2, second);
         Flow::Next
@@ -265,12 +266,11 @@ impl Tr<'_> {
 
     fn store_pair(&mut self, data: Data, a: ArgsLsPair) -> Flow {
         let step = 1i64 << data.log2();
-        let (base, disp, new) = self.indexed(i64::from(a.imm) * step, a.idx == PRE, a.idx == POST, a.rn);
+        let imm = i64::from(a.imm) * step;
+        let (base, disp) = self.indexed(imm, a.idx, a.rn);
         self.store_data(data, a.rt, base, disp);
         self.store_data(data, a.rt2, base, disp + step);
-        if let Some(new) = new {
-            self.set_sp(a.rn, new);
-        }
+        self.step(imm, a.idx, a.rn, base);
         Flow::Next
     }
 
