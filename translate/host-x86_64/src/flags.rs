@@ -154,7 +154,13 @@ impl C<'_> {
     /// returned.
     fn flags_to_rax(&mut self, kind: Kind) -> Kind {
         match kind {
-            Kind::Bit => unreachable!("only for a branch that follows"),
+            Kind::Bit => {
+                // Only Z is asked for later.
+                self.a.setcc(Cc::Ae, RAX);
+                self.a.reg_rm(RegRm::Movzx8, Sz::D, RAX, RAX);
+                self.a.shift_i(Sh::Shl, Sz::D, RAX, 14);
+                Kind::Add
+            }
             Kind::Add | Kind::Sub => {
                 if kind == Kind::Sub {
                     self.a.cmc();
