@@ -110,6 +110,18 @@ fn arguments(p: &mut Printer, desc: &CallDesc, a: &[u64; 6], from: usize, after:
     desc.args.len()
 }
 
+/// Whether an exec will probably succeed: its line must be written before it is known.
+fn can_execute(cx: &SysCx<'_>, call: CallId, a: &[u64; 6]) -> bool {
+    let (dirfd, path) = if call == CallId::Execveat { (a[0], a[1]) } else { (libc::AT_FDCWD as u64, a[0]) };
+    let Ok(path) = cx.path(path) else { return false };
+    if path.is_empty() {
+        return call == CallId::Execveat;
+    }
+    let path = cx.host_path(&path, true);
+    let args = [dirfd, path.as_ptr() as u64, libc::X_OK as u64, 0, 0, 0];
+    crate::sys::raw_syscall(libc::SYS_faccessat, args).is_ok()
+}
+
 /// Runs a call with a line before and after it.
 pub fn traced(
     cx: &mut SysCx<'_>,
@@ -123,11 +135,12 @@ pub fn traced(
     p.out.push_str(desc.name);
     p.out.push('(');
     // A program that replaces itself or ends has no "afterwards".
-    let ends = desc.ret == Ret::Never || matches!(call, CallId::Execve | CallId::Execveat);
+    let exec = matches!(call, CallId::Execve | CallId::Execveat);
+    let ends = desc.ret == Ret::Never || (exec && can_execute(cx, call, a));
     let done = arguments(&mut p, desc, a, 0, None);
     if ends {
         let mut line = p.out.clone();
-        line.push_str(if desc.ret == Ret::Never { ") = ?\n" } else { ")\n" });
+        line.push_str(if desc.ret == Ret::Never { ") = ?\n" } else { ") = 0\n" });
         emit(&line);
         if matches!(call, CallId::Exit | CallId::ExitGroup) {
             exited(tid, a[0] as i32 & 0xff);
