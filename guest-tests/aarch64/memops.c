@@ -97,6 +97,7 @@ int main(void) {
     CHECK((ctr & 15) >= 2);
     asm volatile("dc cvau, %0\n dc cvac, %0\n dc civac, %0\n dsb ish\n ic ivau, %0\n dsb ish\n isb\n dmb ishld\n dmb sy\n sb" ::"r"(mem) : "memory");
     // Over a page border.
+    fill();
     char *two = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (int o = 4080; o < 4100; o++) {
         *(volatile uint64_t *)(two + o) = 0x0102030405060708 + o;

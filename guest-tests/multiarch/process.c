@@ -220,7 +220,7 @@ static void groups(void) {
             CHECK(!setpgid(0, 0) && getpgrp() == getpid());
             pause();
         }
-        usleep(20000);
+        for (int i = 0; i < 1000 && getpgid(c) != c; i++) usleep(5000);
         CHECK_EQ(getpgid(c), c);
         CHECK(!kill(-c, SIGTERM));
         CHECK_EQ(WTERMSIG(status_of(c)), SIGTERM);

@@ -62,9 +62,7 @@ int main(void) {
     n = read(master, buf, sizeof buf);
     CHECK(n >= 5 && !memcmp(buf, "ready", 5));
     ws.ws_row = 50;
-    usleep(20000);
     CHECK(!ioctl(master, TIOCSWINSZ, &ws));
-    usleep(20000);
     write(master, "\x03", 1);
     int got = 0;
     for (int i = 0; i < 20 && !strstr(buf, "rows 50"); i++) {
@@ -80,9 +78,10 @@ int main(void) {
     // Hang-up when the master closes.
     pid = forkpty(&master, NULL, NULL, NULL);
     if (!pid) {
+        printf("here\n");
         for (;;) pause();
     }
-    usleep(20000);
+    CHECK(read(master, buf, sizeof buf) > 0);
     close(master);
     waitpid(pid, &st, 0);
     CHECK(WIFSIGNALED(st) && WTERMSIG(st) == SIGHUP);

@@ -25,14 +25,18 @@ int main(void) {
     CHECK(!pthread_mutex_consistent(m) && !pthread_mutex_unlock(m));
     printf("thread\n");
     for (int i = 0; i < 5; i++) {
+        int p[2];
+        char c;
+        pipe(p);
         pid_t pid = fork();
         if (!pid) {
             pthread_mutex_lock(m);
+            write(p[1], "x", 1);
             if (i & 1) usleep(20000);
             _exit(0);
         }
         if (!(i & 1)) waitpid(pid, NULL, 0);
-        else usleep(10000);
+        else read(p[0], &c, 1);
         CHECK_EQ(pthread_mutex_lock(m), EOWNERDEAD);
         CHECK(!pthread_mutex_consistent(m) && !pthread_mutex_unlock(m));
         if (i & 1) waitpid(pid, NULL, 0);

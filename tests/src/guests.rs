@@ -155,6 +155,9 @@ impl GuestTest {
 
     /// Builds it, unless a binary newer than its sources is there.
     pub fn build(&self, arch: Arch, link: Link) -> Result<PathBuf, String> {
+        // The tests run side by side, and several of them want the same binary.
+        static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let dir = root().join("build/guests").join(arch.name());
         std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
         let binary = dir.join(format!("{}-{}", self.name, link.name()));
