@@ -117,9 +117,25 @@ struct Sample {
     good: bool,
 }
 
-fn sample(words: &[String], repeat: u32) -> Sample {
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Time on the wall: what a user waits.
+    Wall,
+    /// Time of all processors: steadier on a machine that does other things as well.
+    Cpu,
+}
+
+/// Processor time of all children so far, in seconds.
+fn children_cpu() -> f64 {
+    let part = |t: nix::sys::time::TimeVal| t.tv_sec() as f64 + t.tv_usec() as f64 * 1e-6;
+    nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN)
+        .map_or(0.0, |u| part(u.user_time()) + part(u.system_time()))
+}
+
+fn sample(words: &[String], repeat: u32, clock: Clock) -> Sample {
     let (mut output, mut good) = (Vec::new(), true);
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), children_cpu());
     for _ in 0..repeat {
         let mut cmd = Command::new("timeout");
         cmd.arg("120").args(words).env("LC_ALL", "C").stdin(Stdio::null()).stderr(Stdio::null());
@@ -131,7 +147,11 @@ fn sample(words: &[String], repeat: u32) -> Sample {
             Err(_) => good = false,
         }
     }
-    Sample { seconds: start.elapsed().as_secs_f64() / f64::from(repeat), output, good }
+    let seconds = match clock {
+        Clock::Wall => start.elapsed().as_secs_f64(),
+        Clock::Cpu => children_cpu() - cpu,
+    };
+    Sample { seconds: seconds / f64::from(repeat), output, good }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -235,7 +255,7 @@ struct Row {
 }
 
 /// Runs all benchmarks whose name contains one of `filter` (all, if empty), `runs` times each.
-pub fn bench(runs: usize, filter: &[String]) -> Result<(), String> {
+pub fn bench(runs: usize, clock: Clock, filter: &[String]) -> Result<(), String> {
     let work = root().join("build/bench");
     inputs(&work).map_err(|e| format!("{}: {e}", work.display()))?;
     let reference = reference();
@@ -247,35 +267,41 @@ pub fn bench(runs: usize, filter: &[String]) -> Result<(), String> {
     for b in
         BENCHES.iter().filter(|b| filter.is_empty() || filter.iter().any(|f| b.name.contains(f.as_str())))
     {
-        let row = measure(b, &work, reference.as_deref(), runs)?;
+        let row = measure(b, &work, reference.as_deref(), runs, clock)?;
         print_row(&row);
         rows.push(row);
     }
-    let table = markdown(&rows);
+    let table = markdown(&rows, clock, runs);
     let path = root().join("build/bench.md");
     std::fs::write(&path, &table).map_err(|e| format!("{}: {e}", path.display()))?;
     println!("\n{}\nwritten to {}", summary(&rows), path.display());
     Ok(())
 }
 
-fn measure(b: &Bench, work: &Path, reference: Option<&Path>, runs: usize) -> Result<Row, String> {
+fn measure(
+    b: &Bench,
+    work: &Path,
+    reference: Option<&Path>,
+    runs: usize,
+    clock: Clock,
+) -> Result<Row, String> {
     let (native, ours) = commands(b, work, &emulator())?;
     let theirs = reference.map(|r| commands(b, work, r)).transpose()?.map(|c| c.1);
     let (mut n, mut t, mut o) = (Vec::new(), Vec::new(), Vec::new());
     let (mut good_t, mut good_o) = (theirs.is_some(), true);
     for _ in 0..runs {
-        let base = sample(&native, b.repeat);
+        let base = sample(&native, b.repeat, clock);
         if !base.good {
             return Err(format!("{}: the native run fails: {}", b.name, native.join(" ")));
         }
         n.push(base.seconds);
         if let (Some(cmd), true) = (&theirs, good_t) {
-            let s = sample(cmd, b.repeat);
+            let s = sample(cmd, b.repeat, clock);
             good_t = s.good && s.output == base.output;
             t.push(s.seconds);
         }
         if good_o {
-            let s = sample(&ours, b.repeat);
+            let s = sample(&ours, b.repeat, clock);
             good_o = s.good && s.output == base.output;
             o.push(s.seconds);
         }
@@ -324,7 +350,7 @@ fn summary(rows: &[Row]) -> String {
     )
 }
 
-fn markdown(rows: &[Row]) -> String {
+fn markdown(rows: &[Row], clock: Clock, runs: usize) -> String {
     let mut text = String::from(
         "| program | native, s | QEMU / native | Omnirun / native | Omnirun is faster by |\n|---|---:|---:|---:|---:|\n",
     );
@@ -338,6 +364,10 @@ fn markdown(rows: &[Row]) -> String {
             cell(r.reference.zip(r.ours).map(|(t, o)| t / o), 2)
         ));
     }
+    let what = match clock {
+        Clock::Wall => "time",
+        Clock::Cpu => "processor time",
+    };
     let all = |f: &dyn Fn(&Row) -> Option<f64>| {
         cell(geometric_mean(&rows.iter().filter_map(f).collect::<Vec<_>>()), 2)
     };
@@ -347,6 +377,7 @@ fn markdown(rows: &[Row]) -> String {
         all(&|r| Some(r.ours? / r.native)),
         all(&|r| Some(r.reference? / r.ours?))
     ));
+    text.push_str(&format!("\nMedian {what} of {runs} runs each.\n"));
     text
 }
 
@@ -356,7 +387,7 @@ pub fn demo() -> Result<(), String> {
     let qemu = emulator();
     let show = |kind: &str, native: &[String], foreign: &[String]| {
         println!("\n== {kind}\n$ {}", foreign.join(" "));
-        let (base, ours) = (sample(native, 1), sample(foreign, 1));
+        let (base, ours) = (sample(native, 1, Clock::Wall), sample(foreign, 1, Clock::Wall));
         print!("{}", String::from_utf8_lossy(&ours.output));
         if !ours.good {
             return Err(format!("{kind}: the foreign program failed"));

@@ -8,7 +8,8 @@ const HELP: &str = "\
 omnirun-dev list                    guest programs and the modes each runs in
 omnirun-dev repro NAME [MODE]       the command that runs a guest program (build it first if needed)
 omnirun-dev bless [NAME...]         rewrite expected output: natively, else by the reference emulator
-omnirun-dev bench [-n RUNS] [NAME]  native, reference, Omnirun in turn; writes build/bench.md
+omnirun-dev bench [-n RUNS] [--cpu] [NAME...]
+                                    native, reference, Omnirun in turn; writes build/bench.md
 omnirun-dev readme                  rewrite the README's generated parts
 omnirun-dev demo                    three kinds of foreign programs beside native
 omnirun-dev measure CMD...          run once; print seconds and peak memory";
@@ -104,11 +105,13 @@ fn write_expected(
 }
 
 fn run_bench(args: &[String]) -> Result<(), String> {
-    let (mut runs, mut filter) = (3, Vec::new());
+    let (mut runs, mut clock, mut filter) = (3, bench::Clock::Wall, Vec::new());
     let mut it = args.iter();
     while let Some(arg) = it.next() {
         if arg == "-n" {
             runs = it.next().and_then(|n| n.parse().ok()).ok_or("-n needs a number")?;
+        } else if arg == "--cpu" {
+            clock = bench::Clock::Cpu;
         } else {
             filter.push(arg.clone());
         }
@@ -116,7 +119,7 @@ fn run_bench(args: &[String]) -> Result<(), String> {
     if !emulator().exists() {
         return Err(format!("{} is missing: run `make release`", emulator().display()));
     }
-    bench::bench(runs, &filter)
+    bench::bench(runs, clock, &filter)
 }
 
 fn measure(args: &[String]) -> Result<(), String> {
