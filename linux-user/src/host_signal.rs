@@ -27,7 +27,7 @@ pub const SYNC_SIGNALS: [i32; 5] = [libc::SIGILL, libc::SIGTRAP, libc::SIGBUS, l
 pub const SYNC_MASK: u64 =
     bit(libc::SIGILL) | bit(libc::SIGTRAP) | bit(libc::SIGBUS) | bit(libc::SIGFPE) | bit(libc::SIGSEGV);
 
-/// What the host blocks from the moment a signal is recorded until it is delivered.
+/// All that the host may block while guest code runs.
 pub const ALL_ASYNC: u64 = !SYNC_MASK;
 
 /// Everything.
@@ -95,8 +95,12 @@ pub struct HostSlots {
     recover: Cell<Option<RecoverFn>>,
     recover_context: AtomicPtr<()>,
     recover_cpu: AtomicPtr<()>,
-    async_slot: Slot,
-    sync_slots: [Slot; 5],
+    /// By signal: while one is full, the host blocks that signal (or its record is merged, for the CPU's own).
+    slots: [Slot; NSIG],
+    /// Which of them are full.
+    recorded: AtomicU64,
+    /// What the host mask is, or [`MASK_UNKNOWN`].
+    mask: AtomicU64,
     /// The guest's blocked mask, for the signals that the host cannot block ([`SYNC_MASK`]).
     blocked: AtomicU64,
 }
@@ -108,12 +112,16 @@ impl Default for HostSlots {
             recover: Cell::new(None),
             recover_context: AtomicPtr::default(),
             recover_cpu: AtomicPtr::default(),
-            async_slot: Slot::new(),
-            sync_slots: [const { Slot::new() }; 5],
+            slots: [const { Slot::new() }; NSIG],
+            recorded: AtomicU64::new(0),
+            mask: AtomicU64::new(MASK_UNKNOWN),
             blocked: AtomicU64::new(0),
         }
     }
 }
+
+/// No host mask of a guest thread: the CPU's signals are open in all of them.
+const MASK_UNKNOWN: u64 = !0;
 
 static NO_POLL: AtomicU32 = AtomicU32::new(0);
 
@@ -160,46 +168,55 @@ impl HostSlots {
         self.blocked.store(blocked, Ordering::Relaxed);
     }
 
-    /// Takes a recorded signal that `blocked` allows; synchronous numbers first, as the kernel orders them.
+    /// Handler side: keeps a signal.
+    fn record(&self, sig: i32, info: *const u8) {
+        self.slots[sig as usize - 1].put(sig, info);
+        self.recorded.fetch_or(bit(sig), Ordering::Release);
+    }
+
+    /// Takes a recorded signal that `blocked` allows; the CPU's first, then by number, as the kernel orders them.
     pub fn take(&self, blocked: u64) -> Option<[u8; SIGINFO_SIZE]> {
-        for (slot, sig) in self.sync_slots.iter().zip(SYNC_SIGNALS) {
-            if blocked & bit(sig) == 0
-                && let Some(info) = slot.take()
-            {
-                return Some(info);
-            }
-        }
-        self.async_slot.take()
+        self.take_of(!blocked)
     }
 
-    /// Takes a recorded signal that is in `set` (for sigtimedwait and signalfd-like readers).
+    /// Takes a recorded signal that is in `set`.
     pub fn take_of(&self, set: u64) -> Option<[u8; SIGINFO_SIZE]> {
-        self.take_sync(set).or_else(|| {
-            let signo = self.async_slot.signo.load(Ordering::Acquire);
-            if signo != 0 && set & bit(signo) != 0 { self.async_slot.take() } else { None }
-        })
-    }
-
-    fn take_sync(&self, set: u64) -> Option<[u8; SIGINFO_SIZE]> {
-        self.sync_slots
-            .iter()
-            .zip(SYNC_SIGNALS)
-            .find_map(|(slot, sig)| if set & bit(sig) != 0 { slot.take() } else { None })
+        let ready = self.recorded() & set;
+        if ready == 0 {
+            return None;
+        }
+        let first = if ready & SYNC_MASK != 0 { ready & SYNC_MASK } else { ready };
+        let index = first.trailing_zeros();
+        self.recorded.fetch_and(!(1 << index), Ordering::AcqRel);
+        self.slots[index as usize].take()
     }
 
     /// The recorded signals as a mask.
     pub fn recorded(&self) -> u64 {
-        self.sync_slots
-            .iter()
-            .chain(std::iter::once(&self.async_slot))
-            .map(|slot| slot.signo.load(Ordering::Acquire))
-            .filter(|&signo| signo != 0)
-            .fold(0, |mask, signo| mask | bit(signo))
+        self.recorded.load(Ordering::Acquire)
     }
 
     /// True if a recorded signal may be delivered under `blocked`.
     pub fn deliverable(&self, blocked: u64) -> bool {
-        self.async_slot.signo.load(Ordering::Acquire) != 0 || self.recorded() & SYNC_MASK & !blocked != 0
+        self.recorded() & !blocked != 0
+    }
+
+    /// Notes that the host mask was set by other means than [`HostSlots::open`].
+    pub fn note_mask(&self, mask: u64) {
+        self.mask.store(mask, Ordering::Release);
+    }
+
+    /// Makes the host mask that of a guest which blocks `blocked`. Signals that are recorded stay closed. An error means
+    /// that one was recorded meanwhile, or the poll word is set for another reason; nothing was opened.
+    pub fn open(&self, blocked: u64) -> Result<(), Errno> {
+        let want = host_mask(blocked | self.recorded());
+        if self.mask.load(Ordering::Acquire) == want {
+            return Ok(());
+        }
+        // Noted first: a handler that comes right behind the call adds its signal to what is noted.
+        self.note_mask(want);
+        let args = [libc::SIG_SETMASK as u64, &raw const want as u64, 0, 8, 0, 0];
+        safe_syscall(libc::SYS_rt_sigprocmask, args).map(|_| ()).inspect_err(|_| self.note_mask(MASK_UNKNOWN))
     }
 
     /// Sets the thread's poll word.
@@ -310,15 +327,15 @@ unsafe extern "C" fn handler(sig: i32, info: *const libc::siginfo_t, context: *m
         unsafe { fault(slots, sig, info, uc) };
         return;
     }
-    if let Some(index) = SYNC_SIGNALS.iter().position(|&sync| sync == sig) {
-        slots.sync_slots[index].put(sig, info.cast());
+    slots.record(sig, info.cast());
+    if SYNC_MASK & bit(sig) != 0 {
         if slots.blocked.load(Ordering::Relaxed) & bit(sig) != 0 {
             return;
         }
     } else {
-        slots.async_slot.put(sig, info.cast());
+        slots.mask.fetch_or(bit(sig), Ordering::AcqRel);
         // SAFETY: the kernel's frame; its mask is 8 bytes whatever the C library's type says.
-        unsafe { (&raw mut (*uc).uc_sigmask).cast::<u64>().write(ALL_ASYNC) };
+        unsafe { *(&raw mut (*uc).uc_sigmask).cast::<u64>() |= bit(sig) };
     }
     slots.kick();
     // SAFETY: the kernel's frame.
@@ -523,7 +540,7 @@ mod tests {
         );
         sender.join().unwrap();
         assert_eq!(slots.recorded(), bit(sig));
-        assert_eq!(set_mask(ALL_ASYNC) & bit(sig), bit(sig), "everything is blocked after a record");
+        assert_eq!(set_mask(ALL_ASYNC) & bit(sig), bit(sig), "a recorded signal is blocked");
         assert_eq!(safe_syscall(libc::SYS_read, read), Err(Errno::ERESTARTNOINTR), "not begun");
         assert!(slots.take(0).is_some());
         poll.store(0, Ordering::SeqCst);

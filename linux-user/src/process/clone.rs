@@ -171,8 +171,8 @@ fn clone(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     // A signal that came before must be handled before: its handler may run in one of us only.
     // The CPU's own stay open: guest memory is written below.
     let old_mask = host_signal::set_mask(ALL_ASYNC);
+    cx.task.slots.note_mask(ALL_ASYNC);
     if cx.task.slots.deliverable(cx.task.blocked) {
-        host_signal::set_mask(old_mask);
         cx.task.mask_stale = true;
         return Err(Errno::ERESTARTNOINTR);
     }
@@ -185,6 +185,7 @@ fn clone(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     };
     // Nothing was recorded under the closed mask, so it may be opened here.
     if !cx.task.mask_stale {
+        cx.task.slots.note_mask(old_mask);
         host_signal::set_mask(old_mask);
     }
     result

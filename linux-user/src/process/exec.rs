@@ -11,7 +11,7 @@
 
 use crate::errno::{Errno, SysResult};
 use crate::guest_mem::GuestMem;
-use crate::host_signal::{self, SYNC_MASK, host_mask};
+use crate::host_signal::{self, SYNC_MASK};
 use crate::process::sysroot;
 use crate::sys::{raw_syscall, safe_syscall};
 use crate::syscall::SysCx;
@@ -376,14 +376,15 @@ fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
     task.sighand.before_exec();
     // The new program inherits the guest's whole mask. The CPU's signals are only ever blocked here.
     let masked = task.blocked & SYNC_MASK != 0;
+    let mut open_mask = 0;
     if masked {
-        host_signal::set_mask(task.blocked);
+        open_mask = host_signal::set_mask(task.blocked | task.slots.recorded());
     }
     let args =
         [program.as_ptr() as u64, argv_pointers.as_ptr() as u64, env_pointers.as_ptr() as u64, 0, 0, 0];
     let result = safe_syscall(libc::SYS_execve, args);
     if masked {
-        host_signal::set_mask(host_mask(task.blocked));
+        host_signal::set_mask(open_mask);
     }
     task.sighand.exec_failed();
     result

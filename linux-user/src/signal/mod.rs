@@ -7,9 +7,10 @@
 //! 1. While a guest thread runs guest code or a blocking call, its host mask is the guest's blocked mask without the
 //!    CPU's signals ([`SYNC_MASK`](crate::host_signal::SYNC_MASK)). So the host kernel keeps the queues: what is pending,
 //!    in which order, for which thread; `sigpending`, `sigtimedwait`, `signalfd` and process-wide delivery are its own.
-//! 2. The host handler only records one signal and leaves with everything asynchronous blocked. Hence the single
-//!    asynchronous slot is empty whenever that handler can run.
-//! 3. The host mask is opened only by [`sync_mask`], through the race-free window: with a full slot it does not happen.
+//! 2. The host handler only records the signal and leaves with it blocked on the host as well. Hence its slot is empty
+//!    whenever the handler can run for it again.
+//! 3. The host mask is opened only by [`sync_mask`], through the race-free window: if a signal is recorded meanwhile it
+//!    does not happen. A recorded signal stays closed, so entering a handler mostly needs no call at all.
 //! 4. The poll word is cleared before the slots are looked at, never after.
 //! 5. A recorded signal that the guest has come to block is given back to the host kernel, not delivered.
 //! 6. Dispositions default and ignore of asynchronous signals are the host's too: the kernel stops, continues, ends the
@@ -34,7 +35,7 @@ use crate::cpu::CpuState;
 use crate::errno::{Errno, SysResult};
 use crate::host_signal::{self, bit, host_mask};
 use crate::mm::Mm;
-use crate::sys::{raw_syscall, safe_syscall};
+use crate::sys::raw_syscall;
 use crate::task::Task;
 use engine::Engine;
 
@@ -229,6 +230,9 @@ pub fn deliver(task: &mut Task) {
             task.note_blocked(mask);
             continue;
         }
+        while let Some(raw) = task.slots.take_of(task.blocked & host_signal::ALL_ASYNC) {
+            requeue(task, &SigInfo::from_raw(raw));
+        }
         if sync_mask(task) {
             break;
         }
@@ -246,11 +250,9 @@ pub fn sync_mask(task: &mut Task) -> bool {
     if !task.mask_stale {
         return true;
     }
-    let mask = host_mask(task.blocked);
-    let args = [libc::SIG_SETMASK as u64, &raw const mask as u64, 0, 8, 0, 0];
     // The poll word may be set for other reasons than signals: then there is nothing to lose.
-    match safe_syscall(libc::SYS_rt_sigprocmask, args) {
-        Ok(_) => {
+    match task.slots.open(task.blocked) {
+        Ok(()) => {
             task.mask_stale = false;
             !task.slots.deliverable(task.blocked)
         }
