@@ -93,6 +93,7 @@ impl Checker<'_> {
             Kind::Any | Kind::AnyOpt | Kind::XOpt => Ok(()),
         }?;
         self.attribute(inst, t)?;
+        shape_of_op(inst)?;
         immediate(inst)
     }
 
@@ -198,6 +199,55 @@ fn lanes(s: Shape) -> Result<(), String> {
     ensure(s.lanes >= 1 && s.bytes() <= 16, "lanes that do not fit")
 }
 
+/// Lanes that an operation can have.
+fn shape_of_op(inst: &Inst) -> Result<(), String> {
+    let (s, other) = match inst.attr {
+        Attr::Vec(s) => (s, None),
+        Attr::Fp(fp) => (fp.shape, None),
+        Attr::FpCvt(fp, size) => (fp.shape, Some(size)),
+        Attr::None | Attr::Mem(_) | Attr::Rmw(..) | Attr::Cc(_) | Attr::Slot(_) | Attr::Helper(_) => {
+            return Ok(());
+        }
+    };
+    let (lane, even) = (s.lane, s.lanes % 2 == 0);
+    let ok = match inst.op {
+        // Twice as wide, in or out.
+        Op::VNarrow
+        | Op::VQnarrowS
+        | Op::VQnarrowU
+        | Op::VQnarrowSu
+        | Op::VQshrnU
+        | Op::VQshrnS
+        | Op::VQshrnSu => lane <= Size::S && s.bytes() <= 8,
+        Op::VRedAddlS | Op::VRedAddlU => lane <= Size::S,
+        Op::VWidenS | Op::VWidenU | Op::VMullS | Op::VMullU | Op::VQdmull | Op::VAddlpS | Op::VAddlpU => {
+            matches!(lane, Size::H | Size::S | Size::D)
+        }
+        Op::VPmull => matches!(lane, Size::H | Size::Q),
+        Op::VDotS | Op::VDotU | Op::VDotUs | Op::VUrecpe | Op::VUrsqrte | Op::BfDot | Op::FWidenH => {
+            lane == Size::S
+        }
+        Op::VMmlaS | Op::VMmlaU | Op::VMmlaUs | Op::BfMmla => s == Shape::new(Size::S, 4),
+        Op::VTbl | Op::VExt => lane == Size::B,
+        Op::FCadd | Op::FCmla => even,
+        Op::FJcvt => lane == Size::D,
+        Op::FRintN => matches!(lane, Size::S | Size::D),
+        Op::FCvt => other
+            .is_some_and(|o| matches!(o, Size::H | Size::S | Size::D) && o.bytes() * s.lanes as usize <= 16),
+        Op::VLow
+        | Op::VAnd
+        | Op::VOr
+        | Op::VXor
+        | Op::VAndN
+        | Op::VOrN
+        | Op::VNot
+        | Op::VBsl
+        | Op::VConst => true,
+        _ => lane != Size::Q,
+    };
+    ensure(ok, "lanes that the operation does not have")
+}
+
 /// Ranges of immediates.
 fn immediate(inst: &Inst) -> Result<(), String> {
     let width = if inst.ty == Type::I32 { 32 } else { 64 };
@@ -220,6 +270,10 @@ fn immediate(inst: &Inst) -> Result<(), String> {
         Op::VQshrnU | Op::VQshrnS | Op::VQshrnSu => (1..=bits * 2).contains(&(imm & 255)),
         Op::FCadd => imm == 90 || imm == 270,
         Op::FCmla => matches!(imm, 0 | 90 | 180 | 270),
+        Op::VRev => imm <= 3 && 8 << imm >= bits,
+        Op::FToS | Op::FToU | Op::SToF | Op::UToF | Op::VFToS | Op::VFToU | Op::VSToF | Op::VUToF => {
+            imm <= 64
+        }
         Op::FRintN => imm == 32 || imm == 64,
         _ => true,
     };
