@@ -552,6 +552,11 @@ impl Options {
     }
 }
 
+/// What concerns one process only is not inherited by the programs it starts.
+fn inherited(row: &Row) -> bool {
+    !matches!(row.name, "0" | "g" | "E" | "U")
+}
+
 /// Parses the variables and the arguments (without argv[0]).
 pub fn parse(
     about: &About<'_>,
@@ -563,6 +568,13 @@ pub fn parse(
         if !row.env.is_empty()
             && let Some(value) = var(row.env)
         {
+            // A child gets it even if the guest clears the environment.
+            if inherited(row) {
+                options.given.push(format!("-{}", row.name).into());
+                if !row.arg.is_empty() {
+                    options.given.push(value.clone());
+                }
+            }
             (row.apply)(&mut options, about, value)?;
         }
     }
@@ -583,8 +595,7 @@ pub fn parse(
                 .next()
                 .ok_or_else(|| Leave::error(format!("qemu: missing argument for option '{}'", row.name)))?;
         }
-        // What concerns one process only is not inherited.
-        if !matches!(row.name, "0" | "g" | "E" | "U") {
+        if inherited(row) {
             options.given.push(arg.clone());
             if !row.arg.is_empty() {
                 options.given.push(value.clone());
