@@ -105,7 +105,7 @@ pub fn sys_dup3(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     if hidden(cx, a[0]) || hidden(cx, a[1]) {
         return Err(Errno::EBADF);
     }
-    let flags = flags::OPEN.to_host(a[2] & 0xffff_ffff, cx.abi);
+    let flags = flags::DUP.to_host(a[2] & 0xffff_ffff, cx.abi);
     safe_syscall(libc::SYS_dup3, [a[0], a[1], flags, 0, 0, 0])
 }
 
