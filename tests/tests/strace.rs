@@ -41,7 +41,7 @@ fn matches(pattern: &str, line: &str) -> bool {
     loop {
         let hole = [("@", "0x"), ("=N", "="), ("(N", "("), (" N", " ")]
             .iter()
-            .filter_map(|(mark, keep)| pattern.find(mark).map(|at| (at, mark.len(), *keep)))
+            .flat_map(|(mark, keep)| pattern.match_indices(mark).map(|(at, _)| (at, mark.len(), *keep)))
             .filter(|(at, len, _)| !pattern[at + len..].starts_with(|c: char| c.is_ascii_alphanumeric()))
             .min();
         let Some((at, len, keep)) = hole else { return rest == pattern };
