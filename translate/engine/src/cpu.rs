@@ -90,6 +90,8 @@ impl CpuState {
         self.lookup.discard();
         // An all-zero entry would match key 0: the guest address 0.
         self.entry(0).key.store(DEAD_KEY, Ordering::Relaxed);
+        let look_up = self.header().entries[ir::state::RuntimeEntry::LookUp as usize];
+        self.entry(0).host.store(look_up, Ordering::Relaxed);
     }
 
     pub(crate) fn entry(&self, index: usize) -> &LookupEntry {

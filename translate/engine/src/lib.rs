@@ -221,7 +221,10 @@ impl Engine {
             let cpu = unsafe { &*t.0 };
             for &key in &dead {
                 let e = cpu.entry(CpuState::lookup_index(key, align));
-                let _ = e.key.compare_exchange(key, ir::DEAD_KEY, Ordering::AcqRel, Ordering::Relaxed);
+                if e.key.compare_exchange(key, ir::DEAD_KEY, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                    // A jump to an address that looks like the dead key must still be looked up.
+                    e.host.store(self.entries[ir::state::RuntimeEntry::LookUp as usize], Ordering::Release);
+                }
             }
         }
     }
