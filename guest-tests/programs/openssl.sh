@@ -19,5 +19,9 @@ printf 'hello' | openssl base64; openssl asn1parse -in cert.pem | wc -l | awk '{
 port=$(( 20000 + $$ % 20000 ))
 openssl s_server -accept 127.0.0.1:$port -cert cert.pem -key rsa.pem -rev -quiet > server.log 2>&1 & server=$!
 for i in $(seq 1 100); do (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.1; done
-for tls in tls1_2 tls1_3; do (echo hello tls; sleep 1) | openssl s_client -connect 127.0.0.1:$port -$tls -CAfile cert.pem -quiet -no_ign_eof -verify_return_error 2>/dev/null | grep 'slt'; done
+for tls in tls1_2 tls1_3; do
+    coproc client { exec openssl s_client -connect 127.0.0.1:$port -$tls -CAfile cert.pem -quiet -verify_return_error 2>/dev/null; }
+    echo hello tls >&"${client[1]}"; read -r -t 60 line <&"${client[0]}"; echo "$line"
+    kill "$client_PID"; wait "$client_PID" 2>/dev/null || true
+done
 kill $server; wait $server 2>/dev/null || true; echo done
