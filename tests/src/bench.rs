@@ -62,7 +62,11 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "cc1 -O2",
         repeat: 1,
-        what: What::Program(CC1_HOST, CC1_TREE, &["-quiet", "-O2", "{work}/program.c", "-o", "-"]),
+        what: What::Program(
+            CC1_HOST,
+            CC1_TREE,
+            &["-quiet", "-fno-ident", "-O2", "{work}/program.c", "-o", "-"],
+        ),
     },
     Bench {
         name: "bzip2",
