@@ -2,8 +2,29 @@
 //! its text reads back, and the passes do not change what it does.
 
 use guest_aarch64::{Aarch64, cpu, decode};
+use host_x86_64::X86_64;
+use host_x86_64::asm::{Features, Level};
 use ir::testing::{Rng, ToyMachine};
-use ir::{BlockRequest, Builder, Guest, Region, interp, text, verify};
+use ir::{BackEnd, BlockRequest, Builder, CompileCx, Guest, Inst, Region, interp, text, verify};
+
+/// What the back end asks; descriptors are only counted.
+struct Cx<'a>(&'a Aarch64, u32);
+
+impl CompileCx for Cx<'_> {
+    fn guest(&self) -> &dyn Guest {
+        self.0
+    }
+    fn descriptor(&mut self, _inst: &Inst) -> u32 {
+        self.1 += 1;
+        self.1
+    }
+    fn mode_key(&self) -> u64 {
+        0
+    }
+    fn no_chain(&self) -> bool {
+        false
+    }
+}
 
 /// Blocks at consecutive addresses over the code, as the engine makes them.
 fn translate(guest: &Aarch64, mode: u64, code: &[u8]) -> Region {
@@ -82,5 +103,45 @@ fn regions_verify_and_passes_preserve_them() {
             assert!(got.memory == want.memory, "memory in block {b}\n{}", show());
             assert_eq!(got.fp, want.fp, "{}", show());
         }
+    }
+}
+
+/// Any bytes translate to a region that verifies, under any mode, the passes keep it so, and every back end takes it.
+#[test]
+fn fuzz_front_end() {
+    let seconds = std::env::var("OMNIRUN_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(3);
+    let seed = std::env::var("OMNIRUN_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(5);
+    let guest = Aarch64::new(cpu::Cpu::parse("max").expect("a model"));
+    let back_ends = [Level::Sse, Level::Avx2, Level::Avx512]
+        .map(|l| X86_64::new(Features::detect_at_most(l), guest.slots()));
+    let (mut rng, start) = (Rng::new(seed), std::time::Instant::now());
+    println!("seed {seed}");
+    while start.elapsed() < std::time::Duration::from_secs(seconds) {
+        let mut code = Vec::new();
+        for _ in 0..1 + rng.below(16) {
+            let word = match rng.below(3) {
+                0 => rng.bits() as u32,
+                _ => {
+                    let row = &decode::ROWS[rng.below(decode::ROWS.len())];
+                    // Near an instruction.
+                    decode::generate(row, rng.bits() as u32) ^ (1 << rng.below(32))
+                }
+            };
+            code.extend(word.to_le_bytes());
+        }
+        code.truncate(code.len() - rng.below(4));
+        let mode = if rng.one_in(2) { rng.bits() & 0xffff } else { 0 };
+        let mut b = Builder::new(mode);
+        let (max_insns, tagged) = (1 + rng.below(20), rng.one_in(4));
+        // The top of the address space too.
+        let pc = if rng.one_in(8) { 0u64.wrapping_sub(4 * rng.below(8) as u64) } else { 0x40_0000 };
+        guest.translate_block(&BlockRequest { pc, code: &code, mode, max_insns, tagged }, &mut b);
+        let mut region = b.finish();
+        let show = |r: &Region| format!("{}\n{}", disassembly(&guest, &code), text::print(r, &guest));
+        verify(&region, &guest).unwrap_or_else(|e| panic!("{e}\n{}", show(&region)));
+        opt::run(&mut region, &guest);
+        verify(&region, &guest).unwrap_or_else(|e| panic!("{e}\n{}", show(&region)));
+        let code = back_ends[rng.below(3)].compile(&region, &mut Cx(&guest, 0));
+        assert!(!code.entries.is_empty());
     }
 }
