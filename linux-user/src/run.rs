@@ -165,6 +165,10 @@ fn memory_fault(task: &mut Task) {
         (libc::SIGBUS, code::BUS_ADRALN)
     } else if fault.signo == libc::SIGBUS {
         (libc::SIGBUS, fault.code)
+    } else if fault.signo == 0 && mapping.as_ref().is_some_and(|mapping| mapping.prot & needed(&fault) != 0) {
+        // Found by the interpreter or a helper, which do not see the host's signal: the mapping allows the access, so
+        // there is nothing behind it (past the end of a file).
+        (libc::SIGBUS, code::BUS_ADRERR)
     } else {
         (libc::SIGSEGV, if mapping.is_some() { code::SEGV_ACCERR } else { code::SEGV_MAPERR })
     };
@@ -173,6 +177,11 @@ fn memory_fault(task: &mut Task) {
         fault.write.unwrap_or(mapping.is_some_and(|mapping| mapping.prot & crate::mm::prot::READ != 0));
     let at = FaultAt { address: addr, write, fetch: false, sig, code: si_code };
     raise(task, &SigInfo::fault(sig, si_code, addr), Some(at));
+}
+
+/// The permission that an access needs.
+fn needed(fault: &engine::FaultInfo) -> u32 {
+    if fault.write == Some(true) { crate::mm::prot::WRITE } else { crate::mm::prot::READ }
 }
 
 fn fetch_fault(task: &mut Task) {
