@@ -53,8 +53,14 @@ int main(void) {
         sa.sa_handler = on_int;
         sigaction(SIGINT, &sa, NULL);
         if (tcgetpgrp(0) != getpgrp()) _exit(1);
+        // Blocked except while waiting: a signal between the test and the wait must not be lost.
+        sigset_t both, old;
+        sigemptyset(&both);
+        sigaddset(&both, SIGWINCH);
+        sigaddset(&both, SIGINT);
+        sigprocmask(SIG_BLOCK, &both, &old);
         printf("ready\n");
-        while (!winch || !intr) pause();
+        while (!winch || !intr) sigsuspend(&old);
         ioctl(0, TIOCGWINSZ, &w2);
         printf("rows %d\n", w2.ws_row);
         _exit(17);
