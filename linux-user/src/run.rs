@@ -24,7 +24,19 @@ pub fn run_task(task: &mut Task) -> i32 {
         let mut step = false;
         let exit = if gdb::active(task) {
             step = gdb::before_run(task) == gdb::Turn::Step;
-            if step { engine.step(&mut task.cpu) } else { Some(engine.run(&mut task.cpu)) }
+            if step {
+                // One thread at a time, so that a watched change is found by the thread that made it.
+                let alone = gdb::alone();
+                let exit = engine.step(&mut task.cpu);
+                if exit.is_none() {
+                    gdb::after_step(task);
+                    continue;
+                }
+                drop(alone);
+                exit
+            } else {
+                Some(engine.run(&mut task.cpu))
+            }
         } else {
             Some(engine.run(&mut task.cpu))
         };

@@ -262,6 +262,12 @@ pub fn before_run(task: &Task) -> Turn {
     }
 }
 
+/// Held while a thread executes one instruction under the debugger. Taken before the debugger's state, never after it.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static STEP: Mutex<()> = Mutex::new(());
+    STEP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// After one instruction.
 pub fn after_step(task: &Task) {
     let pc = task.cpu.pc();
