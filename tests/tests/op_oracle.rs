@@ -717,6 +717,9 @@ fn operations_agree_with_another_emulator() {
             Out::X | Out::W => quad(after, 48).into(),
             Out::Flags => (status >> 60).into(),
         };
+        // FPToFixedJS (DDI 0487): a denormal flushed to zero is not exact. Some versions of the reference say it is.
+        let flushed = fpcr >> 24 & 1 != 0 && n as u64 >> 52 & 0x7ff == 0 && n as u64 & ((1 << 52) - 1) != 0;
+        let want = if row.op == Op::FJcvt && flushed { want & u128::from(u32::MAX) } else { want };
         let (flags, sat) = (status as u32 & 0x9f, status as u32 >> 27 & 1);
         if got != want || state.flags != flags || state.sat != sat {
             let entry = bad.entry(row.asm.clone()).or_default();
