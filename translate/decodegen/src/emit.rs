@@ -17,13 +17,47 @@ fn camel(s: &str) -> String {
     out
 }
 
+/// The set type, for the feature enum at path `FEATURE`.
+const FEATURES: &str = "\
+/// A set of features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Features(u64);
+impl Features {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+    /// All features up to `last` in the order of their declaration.
+    pub const fn up_to(last: FEATURE) -> Self {
+        Self(u64::MAX >> (63 - last as u32))
+    }
+    /// Whether the feature is in the set.
+    #[inline]
+    pub const fn has(&self, feature: FEATURE) -> bool {
+        self.0 >> feature as u32 & 1 == 1
+    }
+    /// The set with `features` added.
+    pub const fn with(self, features: &[FEATURE]) -> Self {
+        let mut set = self.0;
+        let mut i = 0;
+        while i < features.len() {
+            set |= 1 << features[i] as u32;
+            i += 1;
+        }
+        Self(set)
+    }
+    /// The set without `features`.
+    pub const fn without(self, features: &[FEATURE]) -> Self {
+        Self(self.0 & !Self::NONE.with(features).0)
+    }
+}
+";
+
 /// Writes to a `String` cannot fail.
 macro_rules! line {
     ($out:expr, $($arg:tt)*) => { writeln!($out, $($arg)*).expect("writing to a String") };
 }
 
 pub(crate) fn emit(t: &Table, o: &Options<'_>) -> String {
-    let mut out = String::new();
+    let mut out = FEATURES.replace("FEATURE", o.feature);
     let set_signed = |set: usize, i: usize| t.sets[set].signed[i].unwrap_or(false);
     for (si, s) in t.sets.iter().enumerate().filter(|(si, _)| t.rows.iter().any(|r| r.set == Some(*si))) {
         line!(out, "/// Arguments `{}`.", s.name);
@@ -75,7 +109,7 @@ pub(crate) fn emit(t: &Table, o: &Options<'_>) -> String {
         row_fn(&mut out, t, o, i, r);
     }
     line!(out, "/// The instruction that `insn` encodes on a CPU with these features.");
-    line!(out, "pub fn decode(insn: u32, features: &{}) -> Option<Insn> {{", o.feature_set);
+    line!(out, "pub fn decode(insn: u32, features: &Features) -> Option<Insn> {{");
     let all: Vec<usize> = (0..t.rows.len()).collect();
     tree(&mut out, t, &all, 0, 1);
     line!(out, "}}");
@@ -151,7 +185,7 @@ fn expr(f: &Field, signed: bool) -> String {
 
 fn row_fn(out: &mut String, t: &Table, o: &Options<'_>, index: usize, r: &Row) {
     let f = if r.features.is_empty() { "_f" } else { "f" };
-    line!(out, "fn row_{index}(insn: u32, {f}: &{}) -> Option<Insn> {{", o.feature_set);
+    line!(out, "fn row_{index}(insn: u32, {f}: &Features) -> Option<Insn> {{");
     let mut cond = format!("insn & {:#x} != {:#x}", r.mask, r.value);
     for (m, v) in &r.excludes {
         write!(cond, " || insn & {m:#x} == {v:#x}").expect("writing to a String");

@@ -2,7 +2,8 @@
 //!
 //! Stage: build script of a guest crate. Input: `*.decode` texts. Output: Rust source with one struct per argument set,
 //! one enum per group (file) and one over all groups, a `decode` function that is a tree of `match`es on bit masks, the
-//! printed mnemonics, and a table of rows from which tests generate valid instruction words.
+//! printed mnemonics, the type `Features` (a set of the guest's features), and a table of rows from which tests generate
+//! valid instruction words.
 //!
 //! The text, line by line (`#` starts a comment):
 //!
@@ -47,10 +48,9 @@ pub struct Source<'a> {
 pub struct Options<'a> {
     /// Instruction width in bits, at most 32.
     pub width: u32,
-    /// Path of the feature enum, whose variants are the CamelCase names of the feature column.
+    /// Path of the feature enum (`repr(u8)`, at most 64), whose variants are the CamelCase names of the feature column.
+    /// The set type over it, `Features`, is part of the generated code.
     pub feature: &'a str,
-    /// Path of the set type with `fn has(&self, Feature) -> bool`.
-    pub feature_set: &'a str,
 }
 
 /// A mistake in a decode text.
@@ -80,4 +80,25 @@ pub fn load(sources: &[Source<'_>], width: u32) -> Result<Table, Vec<Error>> {
 /// Parses, checks, and prints the decoder.
 pub fn generate(sources: &[Source<'_>], options: &Options<'_>) -> Result<String, Vec<Error>> {
     Ok(emit::emit(&load(sources, options.width)?, options))
+}
+
+/// All of a guest's build script: reads `DIR/FILE.decode` of the crate that is being built for every file, and writes the
+/// decoder as `OUT_DIR/OUTPUT`. Mistakes in the texts fail the build with their lines.
+pub fn build(dir: &str, files: &[&str], options: &Options<'_>, output: &str) {
+    let variable = |name| std::path::PathBuf::from(std::env::var_os(name).expect("set by cargo"));
+    let crate_dir = variable("CARGO_MANIFEST_DIR");
+    println!("cargo::rerun-if-changed={}", crate_dir.join(dir).display());
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for file in files {
+        let name = format!("{dir}/{file}.decode");
+        match std::fs::read_to_string(crate_dir.join(&name)) {
+            Ok(text) => texts.push((name, text)),
+            Err(e) => return println!("cargo::error={name}: {e}"),
+        }
+    }
+    let sources: Vec<Source<'_>> = texts.iter().map(|(name, text)| Source { name, text }).collect();
+    match generate(&sources, options) {
+        Ok(code) => std::fs::write(variable("OUT_DIR").join(output), code).expect("OUT_DIR can be written"),
+        Err(errors) => errors.iter().for_each(|e| println!("cargo::error={e}")),
+    }
 }

@@ -56,8 +56,8 @@ fn bad_inputs_are_refused_with_their_line() {
 #[test]
 fn generated_code_names_every_row() {
     for (name, text) in inputs("ok_") {
-        let options = decodegen::Options { width: 32, feature: "F", feature_set: "S" };
+        let options = decodegen::Options { width: 32, feature: "F" };
         let code = decodegen::generate(&[Source { name: "in", text: &text }], &options).unwrap();
-        assert!(code.contains("pub fn decode(insn: u32, features: &S) -> Option<Insn>"), "{name}");
+        assert!(code.contains("pub fn decode(insn: u32, features: &Features) -> Option<Insn>"), "{name}");
     }
 }

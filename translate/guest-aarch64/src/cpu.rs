@@ -3,6 +3,7 @@
 //! Facts: Arm Architecture Reference Manual DDI 0487 (ID registers), Linux `Documentation/arch/arm64/elf_hwcaps.rst` and
 //! `cpu-feature-registers.rst` (what the kernel shows to EL0), the cores' technical reference manuals (MIDR, features).
 
+pub use crate::decode::Features;
 pub use crate::regs::*;
 
 /// An architecture feature that programs can see.
@@ -103,38 +104,9 @@ const FEATURE_NAMES: &[(&str, Feature)] = &[
     ("rpres", F::Rpres),
 ];
 
-/// A set of features.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Features(u64);
-
 impl Features {
-    /// Everything that is implemented.
-    pub const ALL: Self = Self((1 << (Feature::Rpres as u32 + 1)) - 1);
-
-    /// No optional feature: Armv8.0 with floating point and Advanced SIMD.
-    pub const NONE: Self = Self(0);
-
-    /// Whether the feature is in the set.
-    #[inline]
-    pub const fn has(&self, feature: Feature) -> bool {
-        self.0 >> feature as u32 & 1 == 1
-    }
-
-    /// The set with `features` added.
-    pub const fn with(self, features: &[Feature]) -> Self {
-        let mut set = self.0;
-        let mut i = 0;
-        while i < features.len() {
-            set |= 1 << features[i] as u32;
-            i += 1;
-        }
-        Self(set)
-    }
-
-    /// The set without `features`.
-    pub const fn without(self, features: &[Feature]) -> Self {
-        Self(self.0 & !Self::NONE.with(features).0)
-    }
+    /// Everything that is implemented. `Features::NONE` is Armv8.0 with floating point and Advanced SIMD.
+    pub const ALL: Self = Self::up_to(Feature::Rpres);
 }
 
 /// A named CPU.

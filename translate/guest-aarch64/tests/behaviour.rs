@@ -4,77 +4,22 @@
 use guest_aarch64::Aarch64;
 use guest_aarch64::cpu::{self, Cpu};
 use ir::interp::{BlockExit, run_block};
-use ir::{
-    BlockId, BlockRequest, Builder, FpState, Guest, Machine, Monitor, Size, SlotId, SlotTable, Stop, Target,
-    Term, TrapKind,
-};
+use ir::testing::ToyMachine;
+use ir::{BlockId, BlockRequest, Builder, Guest, Machine, SlotId, Stop, Target, Term, TrapKind};
 
 const MEM: u64 = 0x10000;
 const PC: u64 = 0x40_1000;
 
 struct Vm {
     guest: Aarch64,
-    state: Vec<u8>,
-    slots: SlotTable,
-    fp: FpState,
-    monitor: Monitor,
-    mem: Vec<u8>,
-    invalidated: Vec<(u64, u64)>,
-}
-
-impl Machine for Vm {
-    fn state(&mut self) -> &mut [u8] {
-        &mut self.state
-    }
-    fn slots(&self) -> &SlotTable {
-        &self.slots
-    }
-    fn fp(&mut self) -> &mut FpState {
-        &mut self.fp
-    }
-    fn monitor(&mut self) -> &mut Monitor {
-        &mut self.monitor
-    }
-    fn load(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Stop> {
-        let r = self.range(addr, buf.len(), false)?;
-        buf.copy_from_slice(&self.mem[r]);
-        Ok(())
-    }
-    fn store(&mut self, addr: u64, data: &[u8]) -> Result<(), Stop> {
-        let r = self.range(addr, data.len(), true)?;
-        self.mem[r].copy_from_slice(data);
-        Ok(())
-    }
-    fn cas(&mut self, addr: u64, size: Size, expected: u128, new: u128) -> Result<u128, Stop> {
-        let r = self.range(addr, size.bytes(), true)?;
-        let mut old = [0; 16];
-        old[..r.len()].copy_from_slice(&self.mem[r.clone()]);
-        let old = u128::from_le_bytes(old);
-        if old == expected {
-            let n = r.len();
-            self.mem[r].copy_from_slice(&new.to_le_bytes()[..n]);
-        }
-        Ok(old)
-    }
-    fn fence(&mut self) {}
-    fn invalidate_code(&mut self, addr: u64, len: u64) {
-        self.invalidated.push((addr, len));
-    }
+    m: ToyMachine,
 }
 
 impl Vm {
     fn new(cpu: &str) -> Vm {
         let guest = Aarch64::new(Cpu::parse(cpu).unwrap());
-        let slots = guest.slots().clone();
-        let mut vm = Vm {
-            guest,
-            state: vec![0; slots.size as usize],
-            slots,
-            fp: FpState::default(),
-            monitor: Monitor { addr: u64::MAX, size: 0, value: 0 },
-            mem: vec![0; 0x4000],
-            invalidated: Vec::new(),
-        };
+        let m = ToyMachine::new(guest.slots().clone(), MEM, vec![0; 0x4000]);
+        let mut vm = Vm { guest, m };
         vm.set(cpu::SP, MEM + 0x2000);
         for key in 0..5 {
             vm.set(cpu::pac_key(key, false), 0x0123_4567_89ab_cdef ^ u64::from(key) << 40);
@@ -83,38 +28,29 @@ impl Vm {
         vm
     }
 
-    fn range(&self, addr: u64, len: usize, write: bool) -> Result<std::ops::Range<usize>, Stop> {
-        let at = addr.wrapping_sub(MEM);
-        if at <= self.mem.len() as u64 && len as u64 <= self.mem.len() as u64 - at {
-            Ok(at as usize..at as usize + len)
-        } else {
-            Err(Stop::Fault { addr, write })
-        }
-    }
-
     fn set(&mut self, slot: SlotId, v: u64) {
-        self.set_slot(slot, u128::from(v));
+        self.m.set_slot(slot, u128::from(v));
     }
     fn x(&mut self, n: u32) -> u64 {
-        self.slot(cpu::x(n)) as u64
+        self.m.slot(cpu::x(n)) as u64
     }
     fn set_x(&mut self, n: u32, v: u64) {
         self.set(cpu::x(n), v);
     }
     fn nzcv(&mut self) -> u64 {
-        self.slot(cpu::NZCV) as u64
+        self.m.slot(cpu::NZCV) as u64
     }
 
     /// Translates one block at `pc` and runs it.
     fn run_at(&mut self, pc: u64, code: &[u32], tagged: bool) -> BlockExit {
         let bytes: Vec<u8> = code.iter().flat_map(|w| w.to_le_bytes()).collect();
-        let mode = self.guest.mode(&self.state);
+        let mode = self.guest.mode(&self.m.state);
         let mut b = Builder::new(mode);
         self.guest
             .translate_block(&BlockRequest { pc, code: &bytes, mode, max_insns: code.len(), tagged }, &mut b);
         let region = b.finish();
         let helpers = self.guest.helpers().to_vec();
-        run_block(&region, BlockId(0), self, &helpers)
+        run_block(&region, BlockId(0), &mut self.m, &helpers)
     }
 
     /// The same at `PC`, block after block; it must come to the end.
@@ -201,7 +137,7 @@ fn addresses_are_relative_to_the_instruction() {
     vm.run(&[0x3000_91a1, 0xf0ff_ffe2]);
     assert_eq!(vm.x(1), PC + 0x1235);
     assert_eq!(vm.x(2), (PC & !0xfff) - 0x1000);
-    vm.store(MEM + 8, &0xffff_fffe_8765_4321u64.to_le_bytes()).unwrap();
+    vm.m.store(MEM + 8, &0xffff_fffe_8765_4321u64.to_le_bytes()).unwrap();
     // ldr x3, .+8; ldrsw x4, .+4; ldr w5, .+0 from addresses MEM, MEM + 4, MEM + 8
     let exit = vm.run_at(MEM, &[0x5800_0043, 0x9800_0024, 0x1800_0005], false);
     assert_eq!(exit, BlockExit::Next(MEM + 12));
@@ -285,16 +221,16 @@ fn memory_copies_and_sets() {
                 continue;
             }
             let mut vm = Vm::new("max");
-            for i in 0..vm.mem.len() {
-                vm.mem[i] = ((i * 7) ^ (i >> 5)) as u8;
+            for i in 0..vm.m.memory.len() {
+                vm.m.memory[i] = ((i * 7) ^ (i >> 5)) as u8;
             }
-            let mut want = vm.mem.clone();
+            let mut want = vm.m.memory.clone();
             want.copy_within(src as usize..(src + n) as usize, dst as usize);
             vm.set_x(0, MEM + dst);
             vm.set_x(1, MEM + src);
             vm.set_x(2, n);
             vm.run(if forward { &CPYF } else { &CPY });
-            assert!(vm.mem == want, "{dst:#x} {src:#x} {n:#x}");
+            assert!(vm.m.memory == want, "{dst:#x} {src:#x} {n:#x}");
             assert_eq!(vm.x(2), 0);
         }
     }
@@ -303,15 +239,17 @@ fn memory_copies_and_sets() {
     vm.set_x(1, 0x1a5);
     vm.set_x(2, 0x1777);
     vm.run(&SET);
-    assert!(vm.mem[..3].iter().all(|&b| b == 0) && vm.mem[3..3 + 0x1777].iter().all(|&b| b == 0xa5));
-    assert_eq!((vm.mem[3 + 0x1777], vm.x(2), vm.nzcv()), (0, 0, 0));
+    assert!(
+        vm.m.memory[..3].iter().all(|&b| b == 0) && vm.m.memory[3..3 + 0x1777].iter().all(|&b| b == 0xa5)
+    );
+    assert_eq!((vm.m.memory[3 + 0x1777], vm.x(2), vm.nzcv()), (0, 0, 0));
 }
 
 #[test]
 fn a_faulting_copy_goes_on_where_it_stopped() {
     let mut vm = Vm::new("max");
-    vm.mem[..0x2000].fill(7);
-    let end = MEM + vm.mem.len() as u64;
+    vm.m.memory[..0x2000].fill(7);
+    let end = MEM + vm.m.memory.len() as u64;
     vm.set_x(0, end - 0x800);
     vm.set_x(1, MEM);
     vm.set_x(2, 0x1000);
@@ -319,9 +257,9 @@ fn a_faulting_copy_goes_on_where_it_stopped() {
     let stop = Stop::Fault { addr: end, write: true };
     assert_eq!(exit, BlockExit::Stop { pc: PC + 4, stop });
     assert_eq!(vm.x(2) as i64, -0x800);
-    vm.mem.resize(0x5000, 0);
+    vm.m.memory.resize(0x5000, 0);
     vm.run(&CPYF[1..]);
-    assert!(vm.mem[0x3800..0x4800].iter().all(|&b| b == 7) && vm.mem[0x4800] == 0);
+    assert!(vm.m.memory[0x3800..0x4800].iter().all(|&b| b == 7) && vm.m.memory[0x4800] == 0);
 }
 
 #[test]
@@ -331,20 +269,20 @@ fn exclusive_pairs_store_once() {
     vm.set_x(2, 0x55);
     // ldxr x0, [x1]; stxr w3, x2, [x1]
     vm.run(&[0xc85f_7c20, 0xc803_7c22]);
-    assert_eq!((vm.x(3), vm.mem[0x40]), (0, 0x55));
+    assert_eq!((vm.x(3), vm.m.memory[0x40]), (0, 0x55));
     // a second stxr fails
     vm.set_x(2, 0x66);
     vm.run(&[0xc803_7c22]);
-    assert_eq!((vm.x(3), vm.mem[0x40]), (1, 0x55));
+    assert_eq!((vm.x(3), vm.m.memory[0x40]), (1, 0x55));
     // clrex between
     vm.run(&[0xc85f_7c20, 0xd503_3f5f, 0xc803_7c22]);
-    assert_eq!((vm.x(0), vm.x(3), vm.mem[0x40]), (0x55, 1, 0x55));
+    assert_eq!((vm.x(0), vm.x(3), vm.m.memory[0x40]), (0x55, 1, 0x55));
     // ldaxp x4, x5, [x1]; stlxp w3, x2, x6, [x1], and the 32-bit pair
     vm.set_x(6, 0x77);
     vm.run(&[0xc87f_9424, 0xc823_9822]);
-    assert_eq!((vm.x(3), vm.x(4), vm.mem[0x40], vm.mem[0x48]), (0, 0x55, 0x66, 0x77));
+    assert_eq!((vm.x(3), vm.x(4), vm.m.memory[0x40], vm.m.memory[0x48]), (0, 0x55, 0x66, 0x77));
     vm.run(&[0x887f_9424, 0x8823_9826]);
-    assert_eq!((vm.x(3), vm.x(4), vm.mem[0x40], vm.mem[0x44]), (0, 0x66, 0x77, 0x77));
+    assert_eq!((vm.x(3), vm.x(4), vm.m.memory[0x40], vm.m.memory[0x44]), (0, 0x66, 0x77, 0x77));
     // misaligned
     vm.set_x(1, MEM + 0x41);
     assert!(matches!(vm.run_at(PC, &[0xc85f_7c20], false), BlockExit::Stop { stop: Stop::Align { .. }, .. }));
@@ -353,20 +291,20 @@ fn exclusive_pairs_store_once() {
 #[test]
 fn wide_atomics_and_rcpc3() {
     let mut vm = Vm::new("max");
-    vm.mem[0x40..0x50].copy_from_slice(&[0xff; 16]);
+    vm.m.memory[0x40..0x50].copy_from_slice(&[0xff; 16]);
     vm.set_x(1, MEM + 0x40);
     vm.set_x(2, 0x0f);
     vm.set_x(3, 0xf0);
     // ldclrp x2, x3, [x1]
     vm.run(&[0x1923_1022]);
-    assert_eq!((vm.x(2), vm.x(3), vm.mem[0x40], vm.mem[0x48]), (u64::MAX, u64::MAX, 0xf0, 0x0f));
+    assert_eq!((vm.x(2), vm.x(3), vm.m.memory[0x40], vm.m.memory[0x48]), (u64::MAX, u64::MAX, 0xf0, 0x0f));
     // swpp x2, x3, [x1]
     vm.run(&[0x1923_8022]);
-    assert_eq!((vm.x(2) & 0xff, vm.x(3) & 0xff, vm.mem[0x40]), (0xf0, 0x0f, 0xff));
+    assert_eq!((vm.x(2) & 0xff, vm.x(3) & 0xff, vm.m.memory[0x40]), (0xf0, 0x0f, 0xff));
     // stilp x2, x3, [x1, #-16]!; ldiapp x4, x5, [x1], #16
     vm.run(&[0xd903_0822, 0xd945_0824]);
     assert_eq!((vm.x(4), vm.x(5), vm.x(1)), (vm.x(2), vm.x(3), MEM + 0x40));
-    assert_eq!(vm.mem[0x30], 0xf0);
+    assert_eq!(vm.m.memory[0x30], 0xf0);
     // stlr w2, [x1, #-4]!; ldapr w6, [x1], #4
     vm.run(&[0x9980_0822, 0x99c0_0826]);
     assert_eq!((vm.x(6), vm.x(1)), (vm.x(2) & 0xffff_ffff, MEM + 0x40));
@@ -439,7 +377,7 @@ fn system_registers() {
     // msr fpcr, x6 changes the mode and the rounding
     vm.set_x(6, 1 << 25 | 1 << 24 | 3 << 22 | 0xff00);
     assert_eq!(vm.run_at(PC, &[0xd51b_4406], false), BlockExit::Resume { pc: PC + 4 });
-    assert_eq!((vm.fp.round, vm.guest.mode(&vm.state)), (3, 3));
+    assert_eq!((vm.m.fp.round, vm.guest.mode(&vm.m.state)), (3, 3));
     // mrs x7, fpcr: reserved bits read as zero
     vm.run(&[0xd53b_4407]);
     assert_eq!(vm.x(7), 1 << 25 | 1 << 24 | 3 << 22);
@@ -459,12 +397,14 @@ fn system_registers() {
 #[test]
 fn cache_maintenance() {
     let mut vm = Vm::new("max");
-    vm.mem[0x40..0x100].fill(9);
+    vm.m.memory[0x40..0x100].fill(9);
     vm.set_x(0, MEM + 0x95);
     // dc zva, x0; ic ivau, x0; dc cvau, x0
     vm.run(&[0xd50b_7420, 0xd50b_7520, 0xd50b_7b20]);
-    assert!(vm.mem[0x80..0xc0].iter().all(|&b| b == 0) && vm.mem[0x7f] == 9 && vm.mem[0xc0] == 9);
-    assert_eq!(vm.invalidated, [(MEM + 0x80, 64)]);
+    assert!(
+        vm.m.memory[0x80..0xc0].iter().all(|&b| b == 0) && vm.m.memory[0x7f] == 9 && vm.m.memory[0xc0] == 9
+    );
+    assert_eq!(vm.m.invalidated, [(MEM + 0x80, 64)]);
     vm.set_x(0, 8);
     assert!(matches!(vm.run_at(PC, &[0xd50b_7b20], false), BlockExit::Stop { .. }));
 }
@@ -472,13 +412,13 @@ fn cache_maintenance() {
 #[test]
 fn tagged_accesses_ignore_the_tag() {
     let mut vm = Vm::new("max");
-    vm.mem[0x48] = 0xaa;
+    vm.m.memory[0x48] = 0xaa;
     vm.set_x(1, (MEM + 0x40) | (0x5a << 56));
     vm.set_x(2, 1);
     // ldr x0, [x1, #8]; ldr x3, [x1, x2, lsl #3]; ldp x4, x5, [x1], #16; ldadd x2, x6, [x1]
     let exit = vm.run_at(PC, &[0xf940_0420, 0xf862_7823, 0xa8c1_1424, 0xf822_0026], true);
     assert_eq!(exit, BlockExit::Next(PC + 16));
-    assert_eq!((vm.x(0), vm.x(3), vm.x(5), vm.mem[0x50]), (0xaa, 0xaa, 0xaa, 1));
+    assert_eq!((vm.x(0), vm.x(3), vm.x(5), vm.m.memory[0x50]), (0xaa, 0xaa, 0xaa, 1));
     assert_eq!(vm.x(1), (MEM + 0x50) | (0x5a << 56));
 }
 
@@ -493,9 +433,9 @@ fn no_register_changes_before_a_fault() {
         vm.set_x(1, base);
         vm.set_x(2, 22);
         vm.set_x(3, 33);
-        vm.set_slot(cpu::v(0), 77);
+        vm.m.set_slot(cpu::v(0), 77);
         assert!(matches!(vm.run_at(PC, &[insn], false), BlockExit::Stop { pc: PC, .. }), "{insn:#x}");
-        assert_eq!((vm.x(1), vm.x(2), vm.x(3), vm.slot(cpu::v(0))), (base, 22, 33, 77), "{insn:#x}");
+        assert_eq!((vm.x(1), vm.x(2), vm.x(3), vm.m.slot(cpu::v(0))), (base, 22, 33, 77), "{insn:#x}");
     }
 }
 
@@ -505,13 +445,13 @@ fn a_misaligned_stack_pointer_faults_when_used() {
     let sp = MEM + 0x2000;
     // Aligned: no end of the block. sub sp, sp, #32; stp x0, x1, [sp, #-16]!; ldr x2, [sp]
     vm.run(&[0xd100_83ff, 0xa9bf_07e0, 0xf940_03e2]);
-    assert_eq!(vm.slot(cpu::SP) as u64, sp - 48);
+    assert_eq!(vm.m.slot(cpu::SP) as u64, sp - 48);
     // mov sp, x9: a check, then on
     vm.set_x(9, sp);
     assert_eq!(vm.run_at(PC, &[0x9100_013f, 0xf940_03e2], false), BlockExit::Next(PC + 4));
     // add sp, sp, #8: the mode changes; arithmetic still works, an access does not
     assert_eq!(vm.run_at(PC, &[0x9100_23ff, 0xf940_03e2], false), BlockExit::Resume { pc: PC + 4 });
-    assert_eq!(vm.guest.mode(&vm.state), cpu::MODE_SP_MISALIGNED);
+    assert_eq!(vm.guest.mode(&vm.m.state), cpu::MODE_SP_MISALIGNED);
     vm.run(&[0x9100_03e9]);
     assert_eq!(vm.x(9), sp + 8);
     for insn in [0xf940_03e2, 0xa9bf_07e0, 0x4c40_73e0, 0xc85f_7fe0, 0xf86a_6be2] {
@@ -522,5 +462,5 @@ fn a_misaligned_stack_pointer_faults_when_used() {
     vm.run(&[0xf980_03e0]);
     // sub sp, sp, #8: back
     assert_eq!(vm.run_at(PC, &[0xd100_23ff], false), BlockExit::Resume { pc: PC + 4 });
-    assert_eq!(vm.guest.mode(&vm.state), 0);
+    assert_eq!(vm.guest.mode(&vm.m.state), 0);
 }

@@ -2,6 +2,7 @@
 //!
 //! Facts: The RISC-V Instruction Set Manual, volume I; RISC-V Profiles (RVA22, RVA23); Linux `Documentation/arch/riscv/hwprobe.rst`.
 
+pub use crate::decode::Features;
 use ir::{SlotDesc, SlotId, SlotTable, Type};
 
 /// An extension that programs can see.
@@ -57,36 +58,7 @@ const NAMES: &[(&str, Feature)] = &[
     ("zcb", E::Zcb),
 ];
 
-/// A set of features.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Features(u64);
-
-impl Features {
-    /// Whether the feature is in the set.
-    pub const fn has(&self, f: Feature) -> bool {
-        self.0 >> f as u8 & 1 != 0
-    }
-    /// The set with these added.
-    pub const fn with(mut self, list: &[Feature]) -> Self {
-        let mut i = 0;
-        while i < list.len() {
-            self.0 |= 1 << list[i] as u8;
-            i += 1;
-        }
-        self
-    }
-    /// The set with these removed.
-    pub const fn without(mut self, list: &[Feature]) -> Self {
-        let mut i = 0;
-        while i < list.len() {
-            self.0 &= !(1 << list[i] as u8);
-            i += 1;
-        }
-        self
-    }
-}
-
-const GC: Features = Features(0).with(&[E::Rv64, E::M, E::A, E::F, E::D, E::C]);
+const GC: Features = Features::NONE.with(&[E::Rv64, E::M, E::A, E::F, E::D, E::C]);
 const RVA22: Features = GC.with(&[E::Zba, E::Zbb, E::Zbs, E::Zicbom, E::Zicboz, E::Zfhmin]);
 const MAX: Features =
     RVA22.with(&[E::Zbc, E::Zbkb, E::Zbkx, E::Zicond, E::Zawrs, E::Zacas, E::Zabha, E::Zfh, E::Zcb]);

@@ -187,31 +187,43 @@ impl Guest for ToyGuest {
     }
 }
 
-/// The toy's state and memory.
+/// The state of a guest and a piece of flat memory.
 #[derive(Clone, Debug)]
 pub struct ToyMachine {
     slots: SlotTable,
     /// The guest part of the state block.
     pub state: Vec<u8>,
-    /// Memory at [`MEMORY`].
+    /// Address of the first byte of memory.
+    pub base: u64,
+    /// Memory.
     pub memory: Vec<u8>,
     /// Sticky state.
     pub fp: FpState,
     /// Monitor.
     pub monitor: Monitor,
+    /// What [`Machine::invalidate_code`] was called with.
+    pub invalidated: Vec<(u64, u64)>,
 }
 
 impl ToyMachine {
-    /// A machine with random contents; many 64-bit slots point into memory.
-    pub fn random(guest: &dyn Guest, rng: &mut Rng) -> ToyMachine {
-        let slots = guest.slots().clone();
-        let mut m = ToyMachine {
+    /// A machine with all slots zero and this memory.
+    pub fn new(slots: SlotTable, base: u64, memory: Vec<u8>) -> ToyMachine {
+        ToyMachine {
             state: vec![0; slots.size as usize],
             slots,
-            memory: (MEMORY.start..MEMORY.end).map(|_| rng.bits() as u8).collect(),
-            fp: FpState { flags: 0, round: rng.below(4) as u32, sat: 0 },
+            base,
+            memory,
+            fp: FpState::default(),
             monitor: Monitor { addr: u64::MAX, size: 0, value: 0 },
-        };
+            invalidated: Vec::new(),
+        }
+    }
+
+    /// A machine with random contents at [`MEMORY`]; many 64-bit slots point into memory.
+    pub fn random(guest: &dyn Guest, rng: &mut Rng) -> ToyMachine {
+        let memory = (MEMORY.start..MEMORY.end).map(|_| rng.bits() as u8).collect();
+        let mut m = ToyMachine::new(guest.slots().clone(), MEMORY.start, memory);
+        m.fp.round = rng.below(4) as u32;
         for i in 0..m.slots.slots.len() {
             let v = match m.slots.slots[i].ty {
                 Type::I64 if rng.one_in(2) => u128::from(MEMORY.start + rng.bits() % 0xff0),
@@ -232,14 +244,14 @@ impl ToyMachine {
     }
 
     fn range(&self, addr: u64, len: usize, write: bool) -> Result<Range<usize>, Stop> {
-        if !MEMORY.contains(&addr) {
+        let (at, size) = (addr.wrapping_sub(self.base), self.memory.len() as u64);
+        if at >= size {
             return Err(Stop::Fault { addr, write });
         }
-        if addr + len as u64 > MEMORY.end {
-            return Err(Stop::Fault { addr: MEMORY.end, write });
+        if at + len as u64 > size {
+            return Err(Stop::Fault { addr: self.base + size, write });
         }
-        let off = (addr - MEMORY.start) as usize;
-        Ok(off..off + len)
+        Ok(at as usize..at as usize + len)
     }
 }
 
@@ -278,7 +290,9 @@ impl Machine for ToyMachine {
         Ok(old)
     }
     fn fence(&mut self) {}
-    fn invalidate_code(&mut self, _addr: u64, _len: u64) {}
+    fn invalidate_code(&mut self, addr: u64, len: u64) {
+        self.invalidated.push((addr, len));
+    }
 }
 
 /// Makes random regions.

@@ -1,6 +1,7 @@
 //! Each operation against worked examples, and the loop on a small machine.
 
 use super::*;
+use crate::testing::ToyMachine;
 use crate::*;
 
 fn inst(op: Op, ty: Type, attr: Attr, imm: u64) -> Inst {
@@ -191,79 +192,16 @@ fn conversions() {
 }
 
 /// A machine with 256 bytes of memory at 0x1000 and two integer slots and one for flags.
-struct Toy {
-    state: Vec<u8>,
-    slots: SlotTable,
-    fp: FpState,
-    monitor: Monitor,
-    mem: Vec<u8>,
-}
-
-impl Toy {
-    fn new() -> Toy {
-        let slot = |name, ty, offset| SlotDesc { name, ty, offset };
-        let slots = vec![
-            slot("x0", Type::I64, 0),
-            slot("x1", Type::I64, 8),
-            slot("w2", Type::I32, 16),
-            slot("f", Type::Flags, 20),
-        ];
-        Toy {
-            state: vec![0; 32],
-            slots: SlotTable { slots, size: 32, pin_int: vec![], pin_vec: vec![] },
-            fp: FpState::default(),
-            monitor: Monitor { addr: u64::MAX, size: 0, value: 0 },
-            mem: (0..=255).collect(),
-        }
-    }
-
-    fn at(&self, addr: u64, len: usize, write: bool) -> Result<std::ops::Range<usize>, Stop> {
-        let off = addr.wrapping_sub(0x1000);
-        if off >= 256 {
-            return Err(Stop::Fault { addr, write });
-        }
-        if off as usize + len > 256 {
-            return Err(Stop::Fault { addr: 0x1100, write });
-        }
-        Ok(off as usize..off as usize + len)
-    }
-}
-
-impl Machine for Toy {
-    fn state(&mut self) -> &mut [u8] {
-        &mut self.state
-    }
-    fn slots(&self) -> &SlotTable {
-        &self.slots
-    }
-    fn fp(&mut self) -> &mut FpState {
-        &mut self.fp
-    }
-    fn monitor(&mut self) -> &mut Monitor {
-        &mut self.monitor
-    }
-    fn load(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Stop> {
-        let r = self.at(addr, buf.len(), false)?;
-        buf.copy_from_slice(&self.mem[r]);
-        Ok(())
-    }
-    fn store(&mut self, addr: u64, data: &[u8]) -> Result<(), Stop> {
-        let r = self.at(addr, data.len(), true)?;
-        self.mem[r].copy_from_slice(data);
-        Ok(())
-    }
-    fn cas(&mut self, addr: u64, size: Size, expected: u128, new: u128) -> Result<u128, Stop> {
-        let r = self.at(addr, size.bytes(), true)?;
-        let mut buf = [0; 16];
-        buf[..size.bytes()].copy_from_slice(&self.mem[r.clone()]);
-        let old = u128::from_le_bytes(buf);
-        if old == expected {
-            self.mem[r].copy_from_slice(&new.to_le_bytes()[..size.bytes()]);
-        }
-        Ok(old)
-    }
-    fn fence(&mut self) {}
-    fn invalidate_code(&mut self, _addr: u64, _len: u64) {}
+fn toy() -> ToyMachine {
+    let slot = |name, ty, offset| SlotDesc { name, ty, offset };
+    let slots = vec![
+        slot("x0", Type::I64, 0),
+        slot("x1", Type::I64, 8),
+        slot("w2", Type::I32, 16),
+        slot("f", Type::Flags, 20),
+    ];
+    let slots = SlotTable { slots, size: 32, pin_int: vec![], pin_vec: vec![] };
+    ToyMachine::new(slots, 0x1000, (0..=255).collect())
 }
 
 const X0: SlotId = SlotId(0);
@@ -291,7 +229,7 @@ fn counting_loop_runs_and_leaves() {
         0x4008,
     );
     let region = b.finish();
-    let mut m = Toy::new();
+    let mut m = toy();
     m.set_slot(X0, 10);
     let mut rounds = 0;
     while run_block(&region, BlockId(0), &mut m, &[]) == BlockExit::Next(0x4000) {
@@ -312,7 +250,7 @@ fn a_fault_names_its_instruction_and_keeps_earlier_effects() {
     b.set(X1, v);
     b.end_block(Term::Jump(Target::Pc(8)), 8);
     let region = b.finish();
-    let mut m = Toy::new();
+    let mut m = toy();
     let exit = run_block(&region, BlockId(0), &mut m, &[]);
     assert_eq!(exit, BlockExit::Stop { pc: 4, stop: Stop::Fault { addr: 0x1100, write: false } });
     assert_eq!((m.slot(X0), m.slot(X1)), (0x10fc, 0));
@@ -320,7 +258,7 @@ fn a_fault_names_its_instruction_and_keeps_earlier_effects() {
 
 #[test]
 fn memory_operations() {
-    let mut m = Toy::new();
+    let mut m = toy();
     let mut run = |op, ty, attr, imm, args: [u128; 4]| exec(&inst(op, ty, attr, imm), &args, &mut m, &[]);
     let mem = |size| Attr::Mem(Mem::plain(size));
     let at = |off: u128| 0x1000 + off;
