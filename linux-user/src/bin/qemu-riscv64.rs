@@ -12,7 +12,7 @@ fn main() {
             format!("Available CPUs:\n{}", names.concat())
         },
         make: |model| {
-            let cpu = model.map_or(Ok(Cpu::default()), Cpu::parse)?;
+            let cpu = model.map_or(Ok(Cpu::default()), |text| Cpu::parse(64, text))?;
             let arch = Box::leak(Box::new(Riscv64::new(cpu)));
             Ok(start::Cpu { guest: Box::new(guest_riscv::Riscv::new(cpu)), arch })
         },

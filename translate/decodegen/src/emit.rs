@@ -21,32 +21,42 @@ fn camel(s: &str) -> String {
 const FEATURES: &str = "\
 /// A set of features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Features(u64);
+pub struct Features([u64; 4]);
 impl Features {
     /// The empty set.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self([0; 4]);
     /// All features up to `last` in the order of their declaration.
     pub const fn up_to(last: FEATURE) -> Self {
-        Self(u64::MAX >> (63 - last as u32))
+        let mut set = Self::NONE;
+        let mut i = 0;
+        while i <= last as usize {
+            set.0[i / 64] |= 1 << (i % 64);
+            i += 1;
+        }
+        set
     }
     /// Whether the feature is in the set.
     #[inline]
     pub const fn has(&self, feature: FEATURE) -> bool {
-        self.0 >> feature as u32 & 1 == 1
+        self.0[feature as usize / 64] >> (feature as u32 % 64) & 1 == 1
     }
     /// The set with `features` added.
-    pub const fn with(self, features: &[FEATURE]) -> Self {
-        let mut set = self.0;
+    pub const fn with(mut self, features: &[FEATURE]) -> Self {
         let mut i = 0;
         while i < features.len() {
-            set |= 1 << features[i] as u32;
+            self.0[features[i] as usize / 64] |= 1 << (features[i] as u32 % 64);
             i += 1;
         }
-        Self(set)
+        self
     }
     /// The set without `features`.
-    pub const fn without(self, features: &[FEATURE]) -> Self {
-        Self(self.0 & !Self::NONE.with(features).0)
+    pub const fn without(mut self, features: &[FEATURE]) -> Self {
+        let mut i = 0;
+        while i < features.len() {
+            self.0[features[i] as usize / 64] &= !(1 << (features[i] as u32 % 64));
+            i += 1;
+        }
+        self
     }
 }
 ";

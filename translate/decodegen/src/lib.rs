@@ -48,7 +48,7 @@ pub struct Source<'a> {
 pub struct Options<'a> {
     /// Instruction width in bits, at most 32.
     pub width: u32,
-    /// Path of the feature enum (`repr(u8)`, at most 64), whose variants are the CamelCase names of the feature column.
+    /// Path of the feature enum (`repr(u8)`), whose variants are the CamelCase names of the feature column.
     /// The set type over it, `Features`, is part of the generated code.
     pub feature: &'a str,
 }

@@ -48,6 +48,9 @@ pub struct Config {
     pub back_end: Box<dyn BackEnd>,
     /// How to run.
     pub tier: Tier,
+    /// Host address of guest address 0, for guests with 32-bit addresses: 4 GiB from there and a guard page after them
+    /// belong to the guest. Other guests have 0.
+    pub memory_base: u64,
     /// Bytes of the code arena.
     pub arena: usize,
     /// One guest instruction per region.
@@ -74,6 +77,7 @@ impl Config {
             memory,
             back_end,
             tier: Tier::Quick,
+            memory_base: 0,
             arena: 256 << 20,
             one_insn: false,
             no_chain: false,

@@ -83,6 +83,7 @@ pub struct Engine {
     pub(crate) entries: [u64; 16],
     pub(crate) enter: u64,
     arena_range: Range<u64>,
+    address_mask: u64,
     runtime_end: u64,
 }
 
@@ -106,6 +107,7 @@ impl Engine {
             entries[*i] = base + u64::from(*off);
         }
         let arena_range = arena.range();
+        let address_mask = u64::MAX >> (64 - config.guest.address_bits());
         Ok(Box::new(Engine {
             config,
             inner: Mutex::new(Inner {
@@ -125,6 +127,7 @@ impl Engine {
             entries,
             enter: base + u64::from(runtime.enter),
             arena_range,
+            address_mask,
             runtime_end: base + runtime.bytes.len() as u64,
         }))
     }
@@ -286,6 +289,7 @@ impl Engine {
             return false;
         }
         let Some(guest_pc) = self.lock().store.guest_pc(pc) else { return false };
+        let addr = addr.wrapping_sub(self.config.memory_base);
         cpu.set_fault(FaultInfo { signo, code, addr, write: None, align: false });
         let h: &mut Header = cpu.header_mut();
         h.pc = guest_pc;

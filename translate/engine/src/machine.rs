@@ -52,6 +52,9 @@ impl Machine for EngineMachine<'_> {
     fn slots(&self) -> &SlotTable {
         self.engine.guest().slots()
     }
+    fn address_mask(&self) -> u64 {
+        self.engine.address_mask
+    }
     fn fp(&mut self) -> &mut FpState {
         &mut self.fp
     }

@@ -71,6 +71,9 @@ impl Engine {
                 return None;
             }
         };
+        if self.address_mask != u64::MAX {
+            crate::sys::use_memory_base(self.config.memory_base);
+        }
         // SAFETY: `enter` is the back end's entry with this signature; `host` is installed code for this guest, and
         // the gate keeps it installed while we run. The code changes the CPU only through this pointer.
         unsafe {

@@ -8,17 +8,6 @@ pub(crate) const TIME: HelperId = HelperId(0);
 pub(crate) const CYCLE: HelperId = HelperId(1);
 /// fclass: (bits, log2 of the format's bytes).
 pub(crate) const FCLASS: HelperId = HelperId(2);
-/// Carry-less product, low half.
-pub(crate) const CLMUL: HelperId = HelperId(3);
-/// High half.
-pub(crate) const CLMULH: HelperId = HelperId(4);
-/// Reversed product.
-pub(crate) const CLMULR: HelperId = HelperId(5);
-/// Crossbar permutation of nibbles.
-pub(crate) const XPERM4: HelperId = HelperId(6);
-/// Crossbar permutation of bytes.
-pub(crate) const XPERM8: HelperId = HelperId(7);
-
 /// The table, in the order of the numbers above.
 pub(crate) fn table() -> Vec<HelperDesc> {
     let d = |name, func: HelperFn, pure_fn| HelperDesc {
@@ -29,16 +18,7 @@ pub(crate) fn table() -> Vec<HelperDesc> {
         may_fault: false,
         pure_fn,
     };
-    vec![
-        d("time", time, false),
-        d("cycle", cycle, false),
-        d("fclass", fclass, true),
-        d("clmul", clmul, true),
-        d("clmulh", clmulh, true),
-        d("clmulr", clmulr, true),
-        d("xperm4", xperm4, true),
-        d("xperm8", xperm8, true),
-    ]
+    vec![d("time", time, false), d("cycle", cycle, false), d("fclass", fclass, true)]
 }
 
 fn nanoseconds() -> u64 {
@@ -80,41 +60,4 @@ fn fclass(_: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
         (_, _, false) => 6,
     };
     Ok(1 << class)
-}
-
-fn product(a: u128, b: u128) -> u128 {
-    (0..64).filter(|i| b >> i & 1 != 0).fold(0, |acc, i| acc ^ (a & u128::from(u64::MAX)) << i)
-}
-
-fn clmul(_: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
-    Ok(product(a[0], a[1]) & u128::from(u64::MAX))
-}
-
-fn clmulh(_: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
-    Ok(product(a[0], a[1]) >> 64)
-}
-
-fn clmulr(_: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
-    Ok(product(a[0], a[1]) >> 63 & u128::from(u64::MAX))
-}
-
-fn xperm(table: u64, index: u64, width: u32) -> u128 {
-    let mask = (1u64 << width) - 1;
-    let lanes = 64 / width;
-    let mut r = 0;
-    for i in 0..lanes {
-        let k = index >> (i * width) & mask;
-        if k < u64::from(lanes) {
-            r |= (table >> (k as u32 * width) & mask) << (i * width);
-        }
-    }
-    u128::from(r)
-}
-
-fn xperm4(_: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
-    Ok(xperm(a[0] as u64, a[1] as u64, 4))
-}
-
-fn xperm8(_: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
-    Ok(xperm(a[0] as u64, a[1] as u64, 8))
 }

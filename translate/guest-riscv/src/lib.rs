@@ -5,6 +5,7 @@
 pub mod cpu;
 pub mod decode;
 mod expand;
+mod features;
 mod helpers;
 mod trans;
 mod trans_atomic;
@@ -40,7 +41,11 @@ impl Riscv {
 
 impl Guest for Riscv {
     fn name(&self) -> &'static str {
-        "riscv64"
+        if self.cpu.xlen == 32 { "riscv32" } else { "riscv64" }
+    }
+
+    fn address_bits(&self) -> u32 {
+        self.cpu.xlen
     }
 
     fn slots(&self) -> &SlotTable {
@@ -67,7 +72,11 @@ impl Guest for Riscv {
     fn disassemble(&self, pc: u64, code: &[u8]) -> Vec<(u64, Range<usize>, String)> {
         let cs = Capstone::new()
             .riscv()
-            .mode(arch::riscv::ArchMode::RiscV64)
+            .mode(if self.cpu.xlen == 32 {
+                arch::riscv::ArchMode::RiscV32
+            } else {
+                arch::riscv::ArchMode::RiscV64
+            })
             .extra_mode([arch::riscv::ArchExtraMode::RiscVC].into_iter())
             .build()
             .ok();

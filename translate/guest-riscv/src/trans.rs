@@ -1,6 +1,6 @@
 //! The translator: the loop over a basic block and what all groups share.
 
-use crate::cpu::{self, Cpu, Features};
+use crate::cpu::{self, Cpu, Feature, Features};
 use crate::decode::{Insn, decode};
 use crate::expand;
 use ir::{BlockRequest, Builder, Target, Term, TrapKind, Type, Val};
@@ -19,6 +19,10 @@ pub(crate) enum Flow {
 pub(crate) struct Tr<'a> {
     /// Where the IR goes.
     pub b: &'a mut Builder,
+    /// The CPU.
+    pub cpu: &'a Cpu,
+    /// Type of an integer register's value.
+    pub xt: Type,
     /// Mode bits: the frm field.
     pub mode: u64,
     /// Address of the instruction.
@@ -41,7 +45,8 @@ pub(crate) fn word_of(bytes: &[u8], features: &Features) -> Option<u32> {
 /// Translates the basic block that `req` asks for.
 pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
     b.begin_block(req.pc);
-    let mut t = Tr { b, mode: req.mode, pc: req.pc, len: 4, boxed: 0 };
+    let xt = if cpu.xlen == 32 { Type::I32 } else { Type::I64 };
+    let mut t = Tr { b, cpu, xt, mode: req.mode, pc: req.pc, len: 4, boxed: 0 };
     let trap = |kind, pc| Term::Trap { kind, pc, info: 0 };
     if req.pc & 1 != 0 {
         t.b.insn(req.pc);
@@ -87,30 +92,78 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
 impl Tr<'_> {
     /// Address of the next instruction.
     pub fn next(&self) -> u64 {
-        self.pc.wrapping_add(self.len)
+        self.wrap(self.pc.wrapping_add(self.len))
+    }
+
+    /// A code address: 32 bits wide where registers are.
+    pub fn wrap(&self, addr: u64) -> u64 {
+        if self.rv32() { addr & 0xffff_ffff } else { addr }
+    }
+
+    /// Whether registers have 32 bits. Slots always have 64: then the upper half is zero.
+    pub fn rv32(&self) -> bool {
+        self.xt == Type::I32
+    }
+
+    /// Whether the CPU has this.
+    pub fn has(&self, f: Feature) -> bool {
+        self.cpu.features.has(f)
+    }
+
+    /// A constant of a register's width.
+    pub fn c(&mut self, v: i64) -> Val {
+        self.b.iconst(self.xt, v as u64)
     }
 
     /// Integer register; x0 is zero.
     pub fn x(&mut self, n: u32) -> Val {
+        let v = self.x64(n);
+        if self.rv32() { self.b.trunc(v) } else { v }
+    }
+
+    /// The slot of an integer register: 64 bits, with the upper half zero where registers have 32.
+    pub fn x64(&mut self, n: u32) -> Val {
         if n == 0 { self.b.const64(0) } else { self.b.get(cpu::x(n), Type::I64) }
     }
 
     /// Low 32 bits of an integer register.
     pub fn w(&mut self, n: u32) -> Val {
-        let v = self.x(n);
+        let v = self.x64(n);
         self.b.trunc(v)
     }
 
-    /// Writes an integer register; an I32 is sign-extended.
+    /// A 64-bit value of which a register holds the low part.
+    pub fn low(&mut self, v: Val) -> Val {
+        if self.rv32() { self.b.trunc(v) } else { v }
+    }
+
+    /// An I32 extended to 64 bits as a register holds it.
+    pub fn widen(&mut self, v: Val) -> Val {
+        match (self.b.ty(v), self.rv32()) {
+            (Type::I32, true) => self.b.zext32(v),
+            (Type::I32, false) => self.b.sext32(v),
+            _ => v,
+        }
+    }
+
+    /// Writes an integer register; an I32 is sign-extended on a 64-bit CPU.
     pub fn set(&mut self, n: u32, v: Val) {
         if n != 0 {
-            let v = if self.b.ty(v) == Type::I32 { self.b.sext32(v) } else { v };
+            let v = self.widen(v);
             self.b.set(cpu::x(n), v);
         }
     }
 
-    /// `x[rs1] + imm` as base and displacement for an access.
+    /// Writes the return address.
+    pub fn set_link(&mut self, n: u32) {
+        if n != 0 {
+            let v = self.b.addr(self.next());
+            self.b.set(cpu::x(n), v);
+        }
+    }
+
+    /// `x[rs1] + imm` as base and displacement for an access, which wraps at the CPU's width of addresses.
     pub fn address(&mut self, rs1: u32, imm: i64) -> (Val, i64) {
-        (self.x(rs1), imm)
+        (self.x64(rs1), imm)
     }
 }

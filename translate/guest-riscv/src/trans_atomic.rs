@@ -19,14 +19,14 @@ impl Tr<'_> {
         match insn {
             Atomic::Lr(a) => {
                 let (size, ty) = self.width(a.size);
-                let addr = self.x(a.rs1);
+                let addr = self.x64(a.rs1);
                 let mem = Mem::plain(size).natural().with_order(order(a.aq, a.rl));
                 let v = self.b.ll(ty, mem, addr);
                 self.set(a.rd, v);
             }
             Atomic::Sc(a) => {
                 let (size, ty) = self.width(a.size);
-                let addr = self.x(a.rs1);
+                let addr = self.x64(a.rs1);
                 let v = if ty == Type::I32 { self.w(a.rs2) } else { self.x(a.rs2) };
                 let mem = Mem::plain(size).natural().with_order(order(a.aq, a.rl));
                 let r = self.b.sc(mem, addr, v);
@@ -43,20 +43,20 @@ impl Tr<'_> {
             Atomic::Amomaxu(a) => self.amo(a, Rmw::UMax),
             Atomic::Amocas(a) => {
                 let (size, ty) = self.width(a.size);
-                let addr = self.x(a.rs1);
+                let addr = self.x64(a.rs1);
                 let (expected, new) = if ty == Type::I32 {
                     (self.w(a.rd), self.w(a.rs2))
                 } else {
                     (self.x(a.rd), self.x(a.rs2))
                 };
-                let expected = self.low(size, expected);
+                let expected = self.cut(size, expected);
                 let mem = Mem::plain(size).natural().with_order(Order::AcqRel);
                 let old = self.b.cas(mem, addr, expected, new);
                 let old = self.extend(size, old);
                 self.set(a.rd, old);
             }
             Atomic::AmocasQ(a) => {
-                let addr = self.x(a.rs1);
+                let addr = self.x64(a.rs1);
                 let expected = self.pair(a.rd);
                 let new = self.pair(a.rs2);
                 let mem = Mem::plain(Size::Q).natural().with_order(Order::AcqRel);
@@ -82,7 +82,7 @@ impl Tr<'_> {
         }
     }
 
-    fn low(&mut self, size: Size, v: Val) -> Val {
+    fn cut(&mut self, size: Size, v: Val) -> Val {
         match size {
             Size::B => self.b.zext8(v),
             Size::H => self.b.zext16(v),
@@ -108,7 +108,7 @@ impl Tr<'_> {
 
     fn amo(&mut self, a: ArgsAmo, op: Rmw) {
         let (size, ty) = self.width(a.size);
-        let addr = self.x(a.rs1);
+        let addr = self.x64(a.rs1);
         let v = if ty == Type::I32 { self.w(a.rs2) } else { self.x(a.rs2) };
         let mem = Mem::plain(size).natural().with_order(order(a.aq, a.rl));
         let old = self.b.rmw(mem, op, addr, v);

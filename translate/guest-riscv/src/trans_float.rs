@@ -173,6 +173,7 @@ impl Tr<'_> {
                 let bits = self.b.vget(Type::I64, Shape::new(s, 1), false, x, 0);
                 let width = self.b.const64(s as u64);
                 let v = self.b.call(helpers::FCLASS, Type::I64, &[bits, width]);
+                let v = self.low(v);
                 self.set(a.rd, v);
             }
             Float::FcvtF(a) => {
@@ -219,7 +220,7 @@ impl Tr<'_> {
             Float::FmvX(a) => {
                 let s = size(a.fmt);
                 let x = self.b.get(cpu::f(a.rs1), Type::V128);
-                let v = self.b.vget(Type::I64, Shape::new(s, 1), true, x, 0);
+                let v = self.b.vget(self.xt, Shape::new(s, 1), true, x, 0);
                 self.set(a.rd, v);
             }
             Float::FmvF(a) => {
@@ -269,8 +270,8 @@ impl Tr<'_> {
         let fp = self.fp(s, Round::Dynamic);
         let args = if swap { [y, x] } else { [x, y] };
         let m = self.b.fop(op, fp, &args, 0);
-        let v = self.b.vget(Type::I64, Shape::new(s, 1), false, m, 0);
-        let one = self.b.const64(1);
+        let v = self.b.vget(self.xt, Shape::new(s, 1), false, m, 0);
+        let one = self.c(1);
         let r = self.b.and(v, one);
         self.set(a.rd, r);
     }

@@ -1,10 +1,10 @@
 //! Integer instructions, branches, CSRs.
 
-use crate::cpu;
+use crate::cpu::{self, Feature};
 use crate::decode::{ArgsI, ArgsLoad, ArgsR, ArgsShi, ArgsUn, Int};
 use crate::helpers;
 use crate::trans::{Flow, Tr};
-use ir::{Cc, Ext, Mem, Op, Size, Target, Term, TrapKind, Type, Val};
+use ir::{Cc, Ext, Mem, Op, Shape, Size, Target, Term, TrapKind, Type, Val};
 
 /// Link registers: calls and returns are told by them (manual, "Unconditional Jumps", return-address stack hints).
 fn is_link(n: u32) -> bool {
@@ -15,20 +15,17 @@ impl Tr<'_> {
     pub(crate) fn int(&mut self, insn: Int) -> Flow {
         match insn {
             Int::Lui(a) => {
-                let v = self.b.const64((i64::from(a.imm) << 12) as u64);
+                let v = self.c(i64::from(a.imm) << 12);
                 self.set(a.rd, v);
             }
             Int::Auipc(a) => {
-                let v = self.b.addr(self.pc.wrapping_add((i64::from(a.imm) << 12) as u64));
+                let v = self.b.addr(self.wrap(self.pc.wrapping_add((i64::from(a.imm) << 12) as u64)));
                 self.set(a.rd, v);
             }
             Int::Jal(a) => {
-                let target = self.pc.wrapping_add((i64::from(a.imm) * 2) as u64);
+                let target = self.wrap(self.pc.wrapping_add((i64::from(a.imm) * 2) as u64));
                 let (rd, next) = (a.rd, self.next());
-                if rd != 0 {
-                    let v = self.b.addr(next);
-                    self.set(rd, v);
-                }
+                self.set_link(rd);
                 return Flow::End(if is_link(rd) {
                     Term::Call { target, ret: next }
                 } else {
@@ -38,14 +35,12 @@ impl Tr<'_> {
             Int::Jalr(a) => {
                 let (rd, rs1, next) = (a.rd, a.rs1, self.next());
                 let base = self.x(rs1);
-                let off = self.b.const64(i64::from(a.imm) as u64);
+                let off = self.c(i64::from(a.imm));
                 let sum = if a.imm == 0 { base } else { self.b.add(base, off) };
-                let mask = self.b.const64(!1);
+                let mask = self.c(!1);
                 let addr = self.b.and(sum, mask);
-                if rd != 0 {
-                    let v = self.b.addr(next);
-                    self.set(rd, v);
-                }
+                let addr = self.widen(addr);
+                self.set_link(rd);
                 return Flow::End(if is_link(rd) {
                     Term::CallIndirect { addr, ret: next }
                 } else if is_link(rs1) && rd == 0 {
@@ -127,6 +122,9 @@ impl Tr<'_> {
             Int::Sh2addUw(a) => self.reg_uw(a, 2),
             Int::Sh3addUw(a) => self.reg_uw(a, 3),
             Int::Mul(a) => self.reg(a, |t, x, y| t.b.mul(x, y)),
+            Int::Mulh(a) if self.rv32() => self.high_product(a, true, true),
+            Int::Mulhu(a) if self.rv32() => self.high_product(a, false, false),
+            Int::Mulhsu(a) if self.rv32() => self.high_product(a, true, false),
             Int::Mulh(a) => self.reg(a, |t, x, y| t.b.mulhs(x, y)),
             Int::Mulhu(a) => self.reg(a, |t, x, y| t.b.mulhu(x, y)),
             Int::Mulhsu(a) => self.reg(a, |t, x, y| {
@@ -187,11 +185,14 @@ impl Tr<'_> {
                 t.b.bfi(lo, y, 8, 8)
             }),
             Int::Packw(a) => self.reg_w(a, |t, x, y| t.b.bfi(x, y, 16, 16)),
-            Int::Clmul(a) => self.reg(a, |t, x, y| t.b.call(helpers::CLMUL, Type::I64, &[x, y])),
-            Int::Clmulh(a) => self.reg(a, |t, x, y| t.b.call(helpers::CLMULH, Type::I64, &[x, y])),
-            Int::Clmulr(a) => self.reg(a, |t, x, y| t.b.call(helpers::CLMULR, Type::I64, &[x, y])),
-            Int::Xperm4(a) => self.reg(a, |t, x, y| t.b.call(helpers::XPERM4, Type::I64, &[x, y])),
-            Int::Xperm8(a) => self.reg(a, |t, x, y| t.b.call(helpers::XPERM8, Type::I64, &[x, y])),
+            Int::Clmul(a) => self.reg(a, |t, x, y| t.clmul(x, y).0),
+            Int::Clmulh(a) => self.reg(a, |t, x, y| t.clmul(x, y).1),
+            Int::Clmulr(a) => self.reg(a, |t, x, y| {
+                let (lo, hi) = t.clmul(x, y);
+                t.b.extr(hi, lo, t.cpu.xlen - 1)
+            }),
+            Int::Xperm4(a) => self.reg(a, |t, x, y| t.xperm4(x, y)),
+            Int::Xperm8(a) => self.reg(a, |t, x, y| t.xperm8(x, y)),
             Int::Fence(a) => {
                 // Only an earlier store before a later load needs the host to wait.
                 let (pred, succ) = (a.pred, a.succ);
@@ -210,12 +211,14 @@ impl Tr<'_> {
             Int::WrsNto | Int::WrsSto => {}
             Int::CboInval(_) | Int::CboClean(_) | Int::CboFlush(_) => {}
             Int::CboZero(a) => {
-                let x = self.x(a.rs1);
-                let mask = self.b.const64(!63);
+                let x = self.x64(a.rs1);
+                let block = i64::from(self.cpu.block.zero);
+                let mask = self.b.const64(-block as u64);
                 let base = self.b.and(x, mask);
                 let zero = self.b.vconst(0, true);
-                for i in 0..4 {
-                    self.b.store(Mem::plain(Size::Q), base, Val::NONE, 16 * i, zero);
+                let (size, step) = if block < 16 { (Size::S, 4) } else { (Size::Q, 16) };
+                for at in (0..block).step_by(step) {
+                    self.b.store(Mem::plain(size), base, Val::NONE, at, zero);
                 }
             }
             Int::Csrrw(a) => return self.csr(a.csr, a.rd, CsrOp::Write, Source::Reg(a.rs1)),
@@ -232,7 +235,7 @@ impl Tr<'_> {
         let (a, b) = (self.x(rs1), self.x(rs2));
         let d = self.b.sub(a, b);
         let flags = self.b.flags_of(d);
-        let then = Target::Pc(self.pc.wrapping_add((imm * 2) as u64));
+        let then = Target::Pc(self.wrap(self.pc.wrapping_add((imm * 2) as u64)));
         Flow::End(Term::Branch { flags, cc, then, els: Target::Pc(self.next()) })
     }
 
@@ -243,20 +246,20 @@ impl Tr<'_> {
         if a.sign != 0 {
             mem.ext = Ext::Sign;
         }
-        let v = self.b.load(Type::I64, mem, base, Val::NONE, disp);
+        let v = self.b.load(self.xt, mem, base, Val::NONE, disp);
         self.set(a.rd, v);
     }
 
     fn imm(&mut self, a: ArgsI, f: impl Fn(&mut Self, Val, Val) -> Val) {
         let x = self.x(a.rs1);
-        let y = self.b.const64(i64::from(a.imm) as u64);
+        let y = self.c(i64::from(a.imm));
         let v = f(self, x, y);
         self.set(a.rd, v);
     }
 
     fn shift_imm(&mut self, a: ArgsShi, f: impl Fn(&mut Self, Val, Val) -> Val) {
         let x = self.x(a.rs1);
-        let y = self.b.const64(u64::from(a.sh));
+        let y = self.c(i64::from(a.sh));
         let v = f(self, x, y);
         self.set(a.rd, v);
     }
@@ -303,25 +306,40 @@ impl Tr<'_> {
     fn less(&mut self, cc: Cc, x: Val, y: Val) -> Val {
         let d = self.b.sub(x, y);
         let f = self.b.flags_of(d);
-        self.b.setcc(Type::I64, cc, f)
+        self.b.setcc(self.xt, cc, f)
+    }
+
+    /// Upper half of a product of two 32-bit registers.
+    fn high_product(&mut self, a: ArgsR, signed1: bool, signed2: bool) {
+        let wide = |t: &mut Self, n, signed| {
+            let v = t.w(n);
+            if signed { t.b.sext32(v) } else { t.b.zext32(v) }
+        };
+        let x = wide(self, a.rs1, signed1);
+        let y = wide(self, a.rs2, signed2);
+        let product = self.b.mul(x, y);
+        let n = self.b.const64(32);
+        let high = self.b.shr(product, n);
+        let v = self.b.trunc(high);
+        self.set(a.rd, v);
     }
 
     fn shift_add(&mut self, x: Val, y: Val, n: u64) -> Val {
-        let c = self.b.const64(n);
+        let c = self.c(n as i64);
         let s = self.b.shl(x, c);
         self.b.add(s, y)
     }
 
     /// x op (1 << y)
     fn bit(&mut self, op: Op, x: Val, y: Val) -> Val {
-        let one = self.b.const64(1);
+        let one = self.c(1);
         let m = self.b.shl(one, y);
-        self.b.push(op, Type::I64, ir::Attr::None, &[x, m], 0)
+        self.b.push(op, self.xt, ir::Attr::None, &[x, m], 0)
     }
 
     fn bit_test(&mut self, x: Val, y: Val) -> Val {
         let s = self.b.shr(x, y);
-        let one = self.b.const64(1);
+        let one = self.c(1);
         self.b.and(s, one)
     }
 
@@ -329,7 +347,7 @@ impl Tr<'_> {
     fn czero(&mut self, cc: Cc, x: Val, y: Val) -> Val {
         let t = self.b.and(y, y);
         let f = self.b.flags_of(t);
-        let zero = self.b.const64(0);
+        let zero = self.c(0);
         self.b.select(cc, f, zero, x)
     }
 
@@ -343,17 +361,68 @@ impl Tr<'_> {
         self.b.select(Cc::Eq, f, ones, q)
     }
 
+    /// Carry-less product: low and high half.
+    fn clmul(&mut self, x: Val, y: Val) -> (Val, Val) {
+        let (x, y) = (self.vector(x), self.vector(y));
+        let shape = Shape::new(Size::Q, 1);
+        let product = self.b.vop(Op::VPmull, shape, &[x, y], 0);
+        let lo = self.b.vget(self.xt, self.x_shape(), false, product, 0);
+        let hi = self.b.vget(self.xt, self.x_shape(), false, product, 1);
+        (lo, hi)
+    }
+
+    /// Lanes as wide as a register.
+    fn x_shape(&self) -> Shape {
+        if self.rv32() { Shape::new(Size::S, 4) } else { Shape::new(Size::D, 2) }
+    }
+
+    /// An integer as the lowest bytes of a vector, zeros above.
+    pub(crate) fn vector(&mut self, x: Val) -> Val {
+        let size = if self.b.ty(x) == Type::I32 { Size::S } else { Size::D };
+        self.b.push(Op::VDup, Type::V128, ir::Attr::Vec(Shape::scalar(size)), &[x], 0)
+    }
+
+    /// Bytes of x selected by the bytes of y, zero where they reach beyond the register.
+    fn xperm8(&mut self, x: Val, y: Val) -> Val {
+        let (x, y) = (self.vector(x), self.vector(y));
+        let zero = self.b.vconst(0, false);
+        let shape = Shape::new(Size::B, 8);
+        let v = self.b.vop(Op::VTbl, shape, &[zero, x, y], 0);
+        self.b.vget(self.xt, self.x_shape(), false, v, 0)
+    }
+
+    /// The same with nibbles: a table of 16 bytes is looked up with the even and with the odd nibbles of y.
+    fn xperm4(&mut self, x: Val, y: Val) -> Val {
+        let (x, y) = (self.vector(x), self.vector(y));
+        let low = self.b.vconst(0x0f0f_0f0f_0f0f_0f0f, false);
+        let bytes = Shape::new(Size::B, 8);
+        let nibbles = |t: &mut Self, v| {
+            let even = t.b.vop(Op::VAnd, bytes, &[v, low], 0);
+            let odd = t.b.vop(Op::VShrI, bytes, &[v], 4);
+            (even, odd)
+        };
+        let (even, odd) = nibbles(self, x);
+        let table = self.b.vop(Op::VZip1, Shape::new(Size::B, 16), &[even, odd], 0);
+        let (even, odd) = nibbles(self, y);
+        let zero = self.b.vconst(0, false);
+        let lo = self.b.vop(Op::VTbl, bytes, &[zero, table, even], 0);
+        let hi = self.b.vop(Op::VTbl, bytes, &[zero, table, odd], 0);
+        let hi = self.b.vop(Op::VShlI, bytes, &[hi], 4);
+        let v = self.b.vop(Op::VOr, bytes, &[lo, hi], 0);
+        self.b.vget(self.xt, self.x_shape(), false, v, 0)
+    }
+
     /// Each byte all ones unless it is zero.
     fn orc_b(&mut self, x: Val) -> Val {
         // Bit 7 of each byte of (x | (x & 0x7f) + 0x7f) says that the byte is not zero.
-        let low = self.b.const64(0x7f7f_7f7f_7f7f_7f7f);
+        let low = self.c(0x7f7f_7f7f_7f7f_7f7f);
         let a = self.b.and(x, low);
         let s = self.b.add(a, low);
         let o = self.b.or(s, x);
         let top = self.b.andn(o, low);
-        let seven = self.b.const64(7);
+        let seven = self.c(7);
         let ones = self.b.shr(top, seven);
-        let ff = self.b.const64(0xff);
+        let ff = self.c(0xff);
         self.b.mul(ones, ff)
     }
 
@@ -364,6 +433,7 @@ impl Tr<'_> {
             (_, Source::Reg(n) | Source::Imm(n)) => n != 0,
         };
         let old = match csr {
+            1..=3 if !self.has(Feature::Fx) => return Flow::Undefined,
             1 => self.fflags(),
             2 => self.b.get(cpu::FRM, Type::I32),
             3 => {
@@ -374,6 +444,7 @@ impl Tr<'_> {
             0xc00..=0xc1f if !writes => {
                 let h = if csr == 0xc01 { helpers::TIME } else { helpers::CYCLE };
                 let v = self.b.call(h, Type::I64, &[]);
+                let v = self.low(v);
                 self.set(rd, v);
                 return Flow::Next;
             }
@@ -390,6 +461,7 @@ impl Tr<'_> {
         };
         if rd != 0 {
             let v = self.b.zext32(old);
+            let v = self.low(v);
             self.set(rd, v);
         }
         if !writes {

@@ -93,6 +93,8 @@ pub(crate) struct C<'a> {
     pub pool: Pool,
     pub pads: Vec<(u64, Label)>,
     pub mode_key: u64,
+    /// Guest addresses have 32 bits and lie behind the gs segment's base.
+    pub addr32: bool,
     pub no_chain: bool,
     pub heads: Vec<Label>,
     pub poll_head: Vec<bool>,

@@ -1,5 +1,6 @@
-//! Memory and status operations. Guest addresses are host addresses; a fault is found by the host's handler, for which
-//! all guest state is in place (rule 2 of `alloc`).
+//! Memory and status operations. Guest addresses are host addresses, or offsets from the base of the gs segment with the
+//! wrap at 32 bits that the address-size prefix gives; a fault is found by the host's handler, for which all guest
+//! state is in place (rule 2 of `alloc`).
 
 use crate::alloc::{C, Loc, sz_of};
 use crate::asm::*;
@@ -18,9 +19,24 @@ fn host_size(s: Size) -> Sz {
 }
 
 impl C<'_> {
+    /// An operand in guest memory.
+    fn guest(&self, m: Mem) -> Mem {
+        if self.addr32 { Mem { seg: Seg::Gs, addr32: true, ..m } } else { m }
+    }
     /// The operand of an access: base + (index << scale) + imm.
     fn address(&mut self, base: Val, index: Val, scale: u8, disp: i64) -> Mem {
+        let m = self.flat_address(base, index, scale, disp);
+        self.guest(m)
+    }
+    fn flat_address(&mut self, base: Val, index: Val, scale: u8, disp: i64) -> Mem {
         let mut disp = disp;
+        if self.addr32 {
+            // Where the sum wraps, so may its parts.
+            disp = i64::from(disp as i32);
+            if let (Some(c), false) = (self.konst(base), index.is_some()) {
+                return Mem::abs((c as i32).wrapping_add(disp as i32));
+            }
+        }
         if let (Some(c), false) = (self.konst(base), index.is_some())
             && let Ok(d) = i32::try_from((c as i64).wrapping_add(disp))
             && d >= 0
@@ -32,6 +48,9 @@ impl C<'_> {
         if index.is_some() {
             if let Some(k) = self.konst(index) {
                 disp = disp.wrapping_add((k as i64) << scale);
+                if self.addr32 {
+                    disp = i64::from(disp as i32);
+                }
             } else if scale <= 3 {
                 let x = self.gp(index);
                 m.index = Some((x, scale));
@@ -72,7 +91,7 @@ impl C<'_> {
         let result = if i.ty == Type::Void { Loc::None } else { Loc::R(t) };
         let (cold, back) = self.cold_eval(i, result);
         self.a.jcc(Cc::Ne, cold);
-        (t, Mem::b(at, 0), back)
+        (t, self.guest(Mem::b(at, 0)), back)
     }
     /// The same for an atomic operation, whose address is `b` and whose result will be in `result`; eax is taken.
     fn aligned_atomic(&mut self, i: &Inst, b: Gp, mem: ir::Mem, result: Loc) -> Option<Label> {
@@ -251,7 +270,8 @@ impl C<'_> {
         let n = self.gp(new);
         let back = self.aligned_atomic(i, b, mem, Loc::R(RAX));
         self.mov_to(RAX, expected);
-        self.a.lock_mr(Mr::Cmpxchg, sz, Mem::b(b, 0), n);
+        let m = self.guest(Mem::b(b, 0));
+        self.a.lock_mr(Mr::Cmpxchg, sz, m, n);
         self.bind_back(back);
         self.def_old(i.ty, RAX, sz);
         true
@@ -281,10 +301,11 @@ impl C<'_> {
                 let t = self.tmp();
                 let back = self.aligned_atomic(i, b, mem, Loc::R(t));
                 self.mov_to(t, v);
+                let m = self.guest(Mem::b(b, 0));
                 if op == Rmw::Add {
-                    self.a.lock_mr(Mr::Xadd, sz, Mem::b(b, 0), t);
+                    self.a.lock_mr(Mr::Xadd, sz, m, t);
                 } else {
-                    self.a.mr(Mr::Xchg, sz, Mem::b(b, 0), t);
+                    self.a.mr(Mr::Xchg, sz, m, t);
                 }
                 self.bind_back(back);
                 self.def_old(i.ty, t, sz);
@@ -304,7 +325,8 @@ impl C<'_> {
                     self.a.mop(Mop::Not, Sz::Q, RAX);
                     r = RAX;
                 }
-                self.a.lock_alu_mr(alu, sz, Mem::b(b, 0), r);
+                let m = self.guest(Mem::b(b, 0));
+                self.a.lock_alu_mr(alu, sz, m, r);
                 self.bind_back(back);
                 return true;
             }
@@ -313,7 +335,7 @@ impl C<'_> {
         let b = self.gp(a);
         let r = self.gp(v);
         let t = self.tmp();
-        let m = Mem::b(b, 0);
+        let m = self.guest(Mem::b(b, 0));
         let back = self.aligned_atomic(i, b, mem, Loc::R(RAX));
         self.load_int(RAX, m, mem.size, None);
         let again = self.a.here();
@@ -361,7 +383,8 @@ impl C<'_> {
         let b = self.gp(a);
         let d = self.dst_new();
         let back = self.aligned_atomic(i, b, mem, Loc::R(d));
-        self.load_int(d, Mem::b(b, 0), mem.size, None);
+        let m = self.guest(Mem::b(b, 0));
+        self.load_int(d, m, mem.size, None);
         self.a.store(Sz::Q, hdr(offset_of!(Header, monitor_addr)), b);
         self.a.store_i(Sz::Q, hdr(offset_of!(Header, monitor_size)), mem.size.bytes() as i32);
         self.a.store(Sz::Q, hdr(offset_of!(Header, monitor_value)), d);
@@ -393,7 +416,8 @@ impl C<'_> {
         self.a.alu_i(Alu::Cmp, Sz::Q, hdr(offset_of!(Header, monitor_size)), mem.size.bytes() as i32);
         self.a.jcc8(Cc::Ne, out);
         self.a.mov(Sz::Q, RAX, Rm::M(hdr(offset_of!(Header, monitor_value))));
-        self.a.lock_mr(Mr::Cmpxchg, host_size(mem.size), Mem::b(b, 0), n);
+        let m = self.guest(Mem::b(b, 0));
+        self.a.lock_mr(Mr::Cmpxchg, host_size(mem.size), m, n);
         self.a.setcc(Cc::Ne, t);
         self.a.bind(out);
         self.a.store_i(Sz::Q, addr, -1);

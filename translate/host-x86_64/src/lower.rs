@@ -51,6 +51,7 @@ pub(crate) fn compile(feat: Features, map: &PinMap, r: &Region, cx: &mut dyn Com
     a.vtmp = Some(XSCRATCH[2]);
     let heads: Vec<Label> = r.blocks.iter().map(|_| a.new_label()).collect();
     let (mode_key, no_chain) = (cx.mode_key(), cx.no_chain());
+    let addr32 = cx.guest().address_bits() == 32;
     let t = TABLES.take();
     let mut c = C {
         a,
@@ -61,6 +62,7 @@ pub(crate) fn compile(feat: Features, map: &PinMap, r: &Region, cx: &mut dyn Com
         pool: Pool::default(),
         pads: Vec::new(),
         mode_key,
+        addr32,
         no_chain,
         heads,
         poll_head: back_edges(r),

@@ -94,6 +94,11 @@ pub trait Guest: Sync + Send {
     /// Log2 of the alignment of instructions (2 for fixed 4-byte instructions, 1 with 2-byte ones, 0 for any):
     /// spreads the look-up table.
     fn insn_align_log2(&self) -> u32;
+    /// Width of a data address. With 32 the address of every access wraps there, and the memory lies behind a base that the
+    /// engine knows: operations need not cut what they compute, but the address of an atomic one is zero-extended.
+    fn address_bits(&self) -> u32 {
+        64
+    }
     /// What the program counter becomes on a branch to `addr`: architectures that ignore tag bits in addresses drop
     /// them here. Asked only when the address is outside the look-up keys' range.
     fn branch_address(&self, addr: u64) -> u64 {

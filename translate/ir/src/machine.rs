@@ -49,6 +49,10 @@ pub trait Machine {
     fn state(&mut self) -> &mut [u8];
     /// The slot table.
     fn slots(&self) -> &SlotTable;
+    /// The bits of an address that count: see [`crate::Guest::address_bits`].
+    fn address_mask(&self) -> u64 {
+        u64::MAX
+    }
     /// Floating-point and saturation status.
     fn fp(&mut self) -> &mut FpState;
     /// The monitor.

@@ -11,8 +11,8 @@ fn attr(inst: &Inst) -> Mem {
 }
 
 /// Address of an access with base and index.
-fn indexed(m: Mem, args: &[u128; 4], imm: u64) -> u64 {
-    (args[0] as u64).wrapping_add((args[1] as u64) << m.scale).wrapping_add(imm)
+fn indexed(mach: &dyn Machine, m: Mem, args: &[u128; 4], imm: u64) -> u64 {
+    (args[0] as u64).wrapping_add((args[1] as u64) << m.scale).wrapping_add(imm) & mach.address_mask()
 }
 
 fn check_aligned(m: Mem, addr: u64) -> Result<u64, Stop> {
@@ -79,26 +79,26 @@ pub(super) fn exec(inst: &Inst, args: &[u128; 4], mach: &mut dyn Machine) -> Res
     match inst.op {
         Op::Load | Op::VLoad => {
             let m = attr(inst);
-            let addr = check_aligned(m, indexed(m, args, inst.imm))?;
+            let addr = check_aligned(m, indexed(mach, m, args, inst.imm))?;
             let v = load(mach, m, addr)?;
             Ok(extended(m, inst.ty, swap(m, v)))
         }
         Op::Store | Op::VStore => {
             let m = attr(inst);
-            let addr = check_aligned(m, indexed(m, args, inst.imm))?;
+            let addr = check_aligned(m, indexed(mach, m, args, inst.imm))?;
             store(mach, m, addr, args[2])?;
             Ok(0)
         }
         Op::Cas | Op::Cas128 => {
             let m = attr(inst);
-            let addr = check_aligned(m, args[0] as u64)?;
+            let addr = check_aligned(m, args[0] as u64 & mach.address_mask())?;
             let (expected, new) = (swap(m, cut(m.size, args[1])), swap(m, cut(m.size, args[2])));
             let old = mach.cas(addr, m.size, expected, new)?;
             Ok(swap(m, old))
         }
         Op::AtomicRmw => {
             let Attr::Rmw(m, op) = inst.attr else { panic!("rmw without its attribute") };
-            let addr = check_aligned(m, args[0] as u64)?;
+            let addr = check_aligned(m, args[0] as u64 & mach.address_mask())?;
             let arg = cut(m.size, args[1]);
             let mut seen = load(mach, m, addr)?;
             loop {
@@ -112,14 +112,14 @@ pub(super) fn exec(inst: &Inst, args: &[u128; 4], mach: &mut dyn Machine) -> Res
         }
         Op::Ll | Op::Ll128 => {
             let m = attr(inst);
-            let addr = check_aligned(m, args[0] as u64)?;
+            let addr = check_aligned(m, args[0] as u64 & mach.address_mask())?;
             let value = load(mach, m, addr)?;
             *mach.monitor() = crate::Monitor { addr, size: m.size.bytes() as u64, value };
             Ok(swap(m, value))
         }
         Op::Sc | Op::Sc128 => {
             let m = attr(inst);
-            let addr = check_aligned(m, args[0] as u64)?;
+            let addr = check_aligned(m, args[0] as u64 & mach.address_mask())?;
             let monitor = *mach.monitor();
             mach.monitor().addr = u64::MAX;
             if monitor.addr != addr || monitor.size != m.size.bytes() as u64 {
