@@ -163,6 +163,13 @@ impl CpuState {
         &self.header().poll
     }
 
+    /// Non-zero while this CPU's thread is inside the gate.
+    pub(crate) fn inside(&self) -> &AtomicU32 {
+        let word = &raw const self.header().inside;
+        // SAFETY: an aligned word of the block, alive with self and only ever accessed atomically.
+        unsafe { AtomicU32::from_ptr(word.cast_mut()) }
+    }
+
     /// Reads 8 bytes of guest state at `offset`.
     pub fn read_u64(&self, offset: usize) -> u64 {
         u64::from_le_bytes(self.state()[offset..offset + 8].try_into().expect("8 bytes"))

@@ -4,8 +4,8 @@
 //! Rules about threads (numbers are referred to in comments):
 //! 1. The translation lock (`inner`) covers the store, the arena's allocation and the interner. It is never held
 //!    while translated code runs, and is the innermost lock of the runtime, except for `threads`.
-//! 2. A thread is in translated code only while it holds `gate` for reading; a flush takes it for writing, so it
-//!    runs when no thread is in translated code.
+//! 2. A thread is in translated code only inside `gate`; a flush closes it, so it runs when no thread is in
+//!    translated code.
 //! 3. `threads` lists every live CPU, for clearing look-up entries and for asking threads to leave.
 //! 4. The fault handler may take `inner` for a fault in translated code: by rule 1 the faulting thread does not hold it.
 //! 5. Around `fork` the forking thread holds `inner`, `threads` and `gate`, so they are consistent in the child.
@@ -14,6 +14,7 @@ mod arena;
 mod config;
 mod cpu;
 mod descriptors;
+mod gate;
 mod hash;
 mod machine;
 mod run;
@@ -28,13 +29,14 @@ pub use run::Exit;
 
 use arena::Arena;
 use descriptors::{Descriptors, Interner};
+use gate::{Closed, Gate};
 use ir::state::Header;
 use ir::{BackEnd, Guest, Region, RuntimeFns};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use store::Store;
 
 /// What the translation lock protects.
@@ -75,7 +77,7 @@ pub struct Engine {
     pub(crate) config: Config,
     pub(crate) inner: Mutex<Inner>,
     pub(crate) threads: Mutex<Vec<ThreadRef>>,
-    pub(crate) gate: RwLock<()>,
+    pub(crate) gate: Gate,
     pub(crate) descriptors: Descriptors,
     pub(crate) flush_wanted: AtomicBool,
     pub(crate) generation: AtomicU64,
@@ -119,7 +121,7 @@ impl Engine {
                 breakpoints: HashSet::new(),
             }),
             threads: Mutex::new(Vec::new()),
-            gate: RwLock::new(()),
+            gate: Gate::default(),
             descriptors: Descriptors::new(),
             flush_wanted: AtomicBool::new(false),
             generation: AtomicU64::new(1),
@@ -311,7 +313,7 @@ impl Engine {
 
 /// All engine locks, held across a `fork`; dropped by parent and child.
 pub struct ForkGuard<'a> {
-    _gate: RwLockWriteGuard<'a, ()>,
+    _gate: Closed<'a>,
     _inner: MutexGuard<'a, Inner>,
     threads: MutexGuard<'a, Vec<ThreadRef>>,
 }

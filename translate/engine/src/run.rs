@@ -7,7 +7,7 @@ use ir::interp::{self, BlockExit};
 use ir::state::{Header, RuntimeEntry};
 use ir::{BlockId, Stop, TrapKind, exit};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Why [`Engine::run`] returned. State is exact and in the CPU, `pc` included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,7 +54,9 @@ impl Engine {
         if self.flush_wanted.load(Ordering::Acquire) {
             self.flush();
         }
-        let _in_code = self.gate.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // SAFETY: the block belongs to the CPU, which outlives this call; the word is atomic and nobody else's to write.
+        let inside = unsafe { AtomicU32::from_ptr(&raw mut cpu.header_mut().inside) };
+        let _in_code = self.gate.enter(inside);
         let generation = self.generation.load(Ordering::Acquire);
         if cpu.generation != generation {
             cpu.reset_prediction(self.entries[RuntimeEntry::ReturnMiss as usize], generation);
@@ -244,22 +246,9 @@ impl Engine {
         self.flush_wanted.store(false, Ordering::Release);
     }
 
-    /// Waits until no thread is in translated code and keeps it so. Threads are asked again and again: two that exclude
-    /// at the same time may take back each other's request.
-    pub(crate) fn exclude_code(&self) -> std::sync::RwLockWriteGuard<'_, ()> {
-        loop {
-            self.ask_all(true);
-            match self.gate.try_write() {
-                Ok(gate) => {
-                    self.ask_all(false);
-                    return gate;
-                }
-                Err(std::sync::TryLockError::Poisoned(gate)) => return gate.into_inner(),
-                Err(std::sync::TryLockError::WouldBlock) => {
-                    std::thread::sleep(std::time::Duration::from_micros(20));
-                }
-            }
-        }
+    /// Waits until no thread is in translated code and keeps it so.
+    pub(crate) fn exclude_code(&self) -> crate::gate::Closed<'_> {
+        self.gate.close(&self.threads, |leave| self.ask_all(leave))
     }
 
     fn ask_all(&self, leave: bool) {

@@ -127,6 +127,10 @@ pub(crate) struct C<'a> {
     pub pc: u64,
     pub eflags: Option<u32>,
     pub flags_slot: Option<(u32, SlotId)>,
+    /// Operations that need more scratch registers than there are: they go out of line.
+    pub forced: &'a [usize],
+    /// The operation that ran out of scratch registers: what was emitted is worthless.
+    pub starved: Option<usize>,
     /// Patchable displacement fields: offset, stub, guest address.
     pub sites: Vec<(u32, Label, u64)>,
     /// Jump to the entry for mispredicted returns.
@@ -290,8 +294,11 @@ impl<'a> C<'a> {
             .iter()
             .copied()
             .filter(|&v| matches!(self.loc[v as usize], Loc::R(g) if is_temp(g) && !self.locked(g)))
-            .max_by_key(|&v| self.last[v as usize])
-            .expect("a scratch register to spill");
+            .max_by_key(|&v| self.last[v as usize]);
+        let Some(v) = v else {
+            self.starved = Some(self.idx);
+            return RAX;
+        };
         let Loc::R(g) = self.loc[v as usize] else { unreachable!("filtered") };
         self.spill_gp(g);
         self.lock(g);
@@ -355,8 +362,11 @@ impl<'a> C<'a> {
             .filter(
                 |&v| matches!(self.loc[v as usize], Loc::X(x) if is_xtemp(x) && self.xlock >> x.0 & 1 == 0),
             )
-            .max_by_key(|&v| self.last[v as usize])
-            .expect("a scratch vector register to spill");
+            .max_by_key(|&v| self.last[v as usize]);
+        let Some(v) = v else {
+            self.starved = Some(self.idx);
+            return XTEMPS[0];
+        };
         let Loc::X(x) = self.loc[v as usize] else { unreachable!("filtered") };
         self.spill_x(x);
         self.xlock(x);

@@ -43,8 +43,29 @@ fn grown<T: Clone>(mut v: Vec<T>, n: usize, with: T) -> Vec<T> {
     v
 }
 
-/// Compiles a region.
+/// Compiles a region. An operation whose inline form needs more scratch registers than there are is evaluated out of line,
+/// which is found out by trying.
 pub(crate) fn compile(feat: Features, map: &PinMap, r: &Region, cx: &mut dyn CompileCx) -> HostCode {
+    let mut forced = Vec::new();
+    loop {
+        match attempt(feat, map, r, cx, &forced) {
+            Ok(code) => return code,
+            Err(op) => {
+                assert!(!forced.contains(&op), "operation {op} needs too many registers even out of line");
+                forced.push(op);
+            }
+        }
+    }
+}
+
+/// Compiles with the operations `forced` out of line; `Err` names one more that must be.
+fn attempt(
+    feat: Features,
+    map: &PinMap,
+    r: &Region,
+    cx: &mut dyn CompileCx,
+    forced: &[usize],
+) -> Result<HostCode, usize> {
     let n = r.insts.len();
     let mut a = Asm::new(feat);
     a.buf.reserve(n * 8 + 256);
@@ -87,15 +108,20 @@ pub(crate) fn compile(feat: Features, map: &PinMap, r: &Region, cx: &mut dyn Com
         pc: 0,
         eflags: None,
         flags_slot: None,
+        forced,
+        starved: None,
         sites: Vec::new(),
         miss: None,
         cx,
     };
     for b in 0..r.blocks.len() {
         c.emit_block(b);
+        if let Some(op) = c.starved {
+            return Err(op);
+        }
     }
     c.emit_cold();
-    c.finish()
+    Ok(c.finish())
 }
 
 /// Blocks that some block of the region not before them jumps to: they poll.
@@ -179,8 +205,15 @@ impl C<'_> {
                 continue;
             }
             self.guard_flags(inst);
-            self.emit(inst);
+            if self.forced.contains(&i) {
+                self.emit_out(inst);
+            } else {
+                self.emit(inst);
+            }
             self.end_op();
+            if self.starved.is_some() {
+                return;
+            }
         }
         self.idx = last;
         self.emit_term(&blk.term, blk.pc, b);

@@ -438,3 +438,49 @@ levels! {
     saturating 12 30000 1 4 saturating;
     everything 10 5000 3 40 |_| true;
 }
+
+/// Base, index and value computed and needed later, an index scaled by 16, a displacement of more than 32 bits, an
+/// alignment check and an ordered store: more scratch registers than there are.
+#[test]
+fn an_operation_that_needs_too_many_registers_goes_out_of_line() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let guest = ToyGuest::new();
+    let int = |i| SlotId(i);
+    let mut b = Builder::new(0);
+    b.begin_block(0x1000);
+    b.insn(0x1000);
+    let (x, y) = (b.get(int(0), Type::I64), b.get(int(1), Type::I64));
+    let (base, value) = (b.add(x, y), b.xor(x, y));
+    let index = b.sub(x, y);
+    let far = 1i64 << 40;
+    let mem = Mem::plain(Size::D).natural().with_order(Order::Release).scaled(4);
+    b.store(mem, base, index, far, value);
+    let seen = b.load(Type::I64, Mem::plain(Size::D).natural().scaled(4), base, index, far);
+    for (slot, v) in [base, index, value, seen].into_iter().enumerate() {
+        b.set(int(slot as u16), v);
+    }
+    b.end_block(Term::Jump(Target::Pc(0x2000)), 0x1004);
+    let region = b.finish();
+    verify(&region, &guest).expect("a valid region");
+    let mut start = ToyMachine::random(&guest, &mut Rng::new(1));
+    // base = x + y and index = x - y meet the memory's start when 17 x - 15 y + far does.
+    let y = 8u64;
+    let x = (MEMORY.start + 64).wrapping_sub(far as u64).wrapping_add(15 * y);
+    let x = x.wrapping_mul(0xf0f0_f0f0_f0f0_f0f1);
+    start.set_slot(int(0), u128::from(x));
+    start.set_slot(int(1), u128::from(y));
+    for level in [Level::Sse, Level::Avx2, Level::Avx512] {
+        let feat = Features::detect_at_most(level);
+        if feat.level != level {
+            continue;
+        }
+        let mut host = Host::new(feat, &guest);
+        let (mut want, mut got) = (start.clone(), start.clone());
+        let e = interpret(&region, &guest, &mut want, 50);
+        assert!(matches!(e, BlockExit::Next(0x2000)), "{e:?}");
+        assert_ne!(want.memory, start.memory);
+        let (code, pc, _) = host.run(&region, &guest, &mut got);
+        assert!(same_exit(e, code, pc), "{code:#x} {pc:#x}");
+        assert_eq!((want.registers(), &want.memory), (got.registers(), &got.memory));
+    }
+}

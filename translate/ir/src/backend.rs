@@ -49,8 +49,9 @@ pub struct Pad {
     pub pc: u64,
 }
 
-/// A key that no guest address has.
-pub const DEAD_KEY: u64 = u64::MAX;
+/// The key of what is dead. A guest may jump to any address, so no value is impossible; this one is not canonical and has no
+/// pattern that a program would make (all ones, addresses of a kernel).
+pub const DEAD_KEY: u64 = 0x8d3a_91c7_5be2_d469;
 
 /// Something absolute in the code, for persistent caches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

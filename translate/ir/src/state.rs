@@ -24,8 +24,8 @@ pub struct Header {
     pub in_code: u32,
     /// Why translated code was left (see `engine::exit`).
     pub exit_code: u32,
-    /// Padding made explicit.
-    pub reserved: u32,
+    /// Non-zero while the thread may be in translated code: see the engine's gate.
+    pub inside: u32,
     /// Detail of the exit.
     pub exit_info: u64,
     /// Host stack pointer of the runtime while translated code runs.

@@ -1,0 +1,70 @@
+//! The gate between threads that run translated code and one that needs them all out (flush, fork).
+//!
+//! A thread inside is noted in a word of its own CPU, not in a common counter: a process that shares this memory and is
+//! killed inside (a vfork child) leaves with its CPU, which its parent takes off the list.
+
+use crate::ThreadRef;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Gate {
+    closed: AtomicBool,
+    /// Held by the thread that closed the gate; those who want in wait for it.
+    closer: Mutex<()>,
+}
+
+/// A thread is inside as long as it has this.
+pub(crate) struct Inside<'a>(&'a AtomicU32);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Release);
+    }
+}
+
+/// The gate is closed and nobody inside as long as this lives.
+pub(crate) struct Closed<'a> {
+    gate: &'a Gate,
+    _closer: MutexGuard<'a, ()>,
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.gate.closed.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Gate {
+    /// Goes inside; waits while the gate is closed. `word` is the calling CPU's.
+    pub fn enter<'a>(&self, word: &'a AtomicU32) -> Inside<'a> {
+        loop {
+            // Either we see the gate closed or the closer sees us: both store first and look then, in one total order.
+            word.store(1, Ordering::SeqCst);
+            if !self.closed.load(Ordering::SeqCst) {
+                return Inside(word);
+            }
+            word.store(0, Ordering::Release);
+            drop(self.closer.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// Closes the gate and waits until nobody is inside; `ask` is called again and again to bring them out.
+    pub fn close(&self, threads: &Mutex<Vec<ThreadRef>>, ask: impl Fn(bool)) -> Closed<'_> {
+        let closer = self.closer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.closed.store(true, Ordering::SeqCst);
+        loop {
+            ask(true);
+            let inside = threads.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|t| {
+                // SAFETY: registered CPUs are alive and we hold the list; the word is atomic.
+                unsafe { &*t.0 }.inside().load(Ordering::SeqCst) != 0
+            });
+            if !inside {
+                ask(false);
+                return Closed { gate: self, _closer: closer };
+            }
+            std::thread::sleep(std::time::Duration::from_micros(20));
+        }
+    }
+}
