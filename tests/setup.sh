@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the Makefile's targets need, each part only when it is missing:
 #   build      Rust (explained, not installed) and a C linker
-#   cross      the AArch64 cross compiler for guest-tests/
-#   tree       a Debian 12 arm64 tree in $OMNIRUN_TREES/arm64, to run real programs from
+#   cross      the cross compilers for guest-tests/
+#   tree       Debian trees in $OMNIRUN_TREES to run real programs from: 12 in arm64, 13 in riscv64
 #   reference  the newest Debian qemu-user in $OMNIRUN_TREES/reference, to measure against
 set -eu
 cd "$(dirname "$0")/.."
@@ -39,6 +39,8 @@ setup_build() {
 setup_cross() {
     need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     need aarch64-linux-gnu-g++ g++-aarch64-linux-gnu libstdc++-12-dev-arm64-cross
+    need riscv64-linux-gnu-gcc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+    need riscv64-linux-gnu-g++ g++-riscv64-linux-gnu libstdc++-12-dev-riscv64-cross
     need g++ g++
     need gdb-multiarch gdb-multiarch
     # The oracle of the instruction tests: without it they would compare nothing. Ours may stand first in PATH.
@@ -46,22 +48,22 @@ setup_cross() {
 }
 
 packages=(base-files base-passwd bash dash coreutils findutils grep sed gawk mawk tar gzip bzip2 xz-utils zstd
-    perl perl-modules-5.36 python3 python3.11 libpython3.11-testsuite openssl sqlite3 git gcc g++ make libc6-dev
-    libc-bin busybox-static stress-ng nodejs lua5.4 procps strace gdb file less diffutils patch util-linux hostname
-    login passwd tzdata ca-certificates netcat-openbsd curl bc time ncurses-bin ncurses-base socat debianutils)
+    perl python3 openssl sqlite3 git gcc g++ make libc6-dev libc-bin busybox-static stress-ng nodejs lua5.4 procps
+    strace gdb file less diffutils patch util-linux hostname login passwd tzdata ca-certificates netcat-openbsd curl bc
+    time ncurses-bin ncurses-base socat debianutils)
 
-setup_tree() {
-    [ -e "$trees/arm64/.complete" ] && return
-    need mmdebstrap mmdebstrap
-    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || apt_install debian-archive-keyring
-    say "unpacking a Debian 12 arm64 tree into $trees/arm64 (about 700 MB)"
-    mkdir -p "$trees"
-    rm -rf "$trees/arm64"
-    # `extract` runs no maintainer script, so no emulator is needed to make the tree.
-    mmdebstrap --quiet --variant=extract --architectures=arm64 \
-        --include="$(IFS=,; echo "${packages[*]}")" bookworm "$trees/arm64"
-    # What the maintainer scripts would have written and programs look for.
-    local t=$trees/arm64
+# extract FOLDER ARCHITECTURE SUITE PACKAGE... : `extract` runs no maintainer script, so no emulator is needed.
+extract() {
+    local t=$trees/$1 arch=$2 suite=$3
+    shift 3
+    rm -rf "$t"
+    mmdebstrap --quiet --variant=extract --architectures="$arch" --aptopt='Acquire::Check-Valid-Until "false"' \
+        --include="$(IFS=,; echo "${packages[*]},$*")" "$suite" "$t" "deb http://deb.debian.org/debian $suite main"
+}
+
+# finish FOLDER : what the maintainer scripts would have written and programs look for.
+finish() {
+    local t=$trees/$1
     printf '%s\n' root:x:0:0:root:/root:/bin/bash nobody:x:65534:65534:nobody:/:/usr/sbin/nologin >"$t/etc/passwd"
     printf '%s\n' root:x:0: nogroup:x:65534: >"$t/etc/group"
     printf '127.0.0.1 localhost\n' >"$t/etc/hosts"
@@ -72,6 +74,24 @@ setup_tree() {
     ln -sf which.debianutils "$t/usr/bin/which"
     ln -sf nc.openbsd "$t/usr/bin/nc"
     touch "$t/.complete"
+}
+
+setup_tree() {
+    mkdir -p "$trees"
+    need mmdebstrap mmdebstrap
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || apt_install debian-archive-keyring
+    if [ ! -e "$trees/arm64/.complete" ]; then
+        say "unpacking a Debian 12 arm64 tree into $trees/arm64 (about 700 MB)"
+        extract arm64 arm64 bookworm perl-modules-5.36 python3.11 libpython3.11-testsuite
+        finish arm64
+    fi
+    if [ ! -e "$trees/riscv64/.complete" ]; then
+        say "unpacking a Debian 13 riscv64 tree into $trees/riscv64 (about 1 GB)"
+        local more=(perl-modules-5.40 python3.13 libpython3.13-testsuite)
+        # A mirror's index may be older than its release file; the other name of the suite is signed apart.
+        extract riscv64 riscv64 trixie "${more[@]}" || extract riscv64 riscv64 stable "${more[@]}"
+        finish riscv64
+    fi
 }
 
 setup_reference() {
@@ -94,7 +114,7 @@ setup_reference() {
         say "not to be had; measuring against this release's qemu-user"
         need qemu-aarch64 qemu-user
         mkdir -p "$trees/reference/usr/bin"
-        ln -s /usr/bin/qemu-aarch64 "$trees/reference/usr/bin/qemu-aarch64"
+        for g in aarch64 riscv64 riscv32; do ln -s "/usr/bin/qemu-$g" "$trees/reference/usr/bin/qemu-$g"; done
     fi
 }
 

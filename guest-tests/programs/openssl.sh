@@ -13,8 +13,8 @@ openssl genrsa -out rsa.pem 2048 2>/dev/null; openssl rsa -in rsa.pem -check -no
 openssl ecparam -genkey -name prime256v1 -noout -out ec.pem; openssl genpkey -algorithm ed25519 -out ed.pem; openssl genpkey -algorithm x25519 -out x.pem
 for k in rsa ec; do openssl dgst -sha256 -sign $k.pem -out sig data; openssl pkey -in $k.pem -pubout -out pub.pem; openssl dgst -sha256 -verify pub.pem -signature sig data; done
 openssl pkey -in ed.pem -pubout -out pub.pem; openssl pkeyutl -sign -inkey ed.pem -rawin -in data -out sig; openssl pkeyutl -verify -pubin -inkey pub.pem -rawin -in data -sigfile sig
-openssl req -x509 -key rsa.pem -subj /CN=localhost -days 100 -out cert.pem; openssl x509 -in cert.pem -noout -subject; openssl verify -CAfile cert.pem cert.pem
-openssl prime -checks 20 1000000007; openssl prime 0x10000000000000000000000000000000000000000000000000000000000000129 | sed 's/.* is/is/'
+openssl req -x509 -key rsa.pem -subj /CN=localhost -days 100 -out cert.pem; openssl x509 -in cert.pem -noout -subject -nameopt RFC2253; openssl verify -CAfile cert.pem cert.pem
+openssl prime -checks 20 1000000007; openssl prime -hex 10000000000000000000000000000000000000000000000000000000000000129 | sed 's/.* is/is/'
 printf 'hello' | openssl base64; openssl asn1parse -in cert.pem | wc -l | awk '{ print ($1 > 20) }'
 port=$(( 20000 + $$ % 20000 ))
 openssl s_server -accept 127.0.0.1:$port -cert cert.pem -key rsa.pem -rev -quiet > server.log 2>&1 & server=$!

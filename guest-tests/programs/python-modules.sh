@@ -1,5 +1,5 @@
 # python3's own test modules, each in a process of its own. The list is the issue's; FULL runs all of it.
-# test: timeout=1500 native=skip
+# test: timeout=1500 native=skip short=first
 modules="int float math struct json zlib cmath re"
 [ -n "${FULL:-}" ] && modules="int float math cmath struct decimal json re pickle zlib hashlib sqlite3 threading thread queue subprocess signal socket select mmap os posix time datetime asyncio"
 bad=0

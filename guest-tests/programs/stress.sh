@@ -1,5 +1,5 @@
 # stress-ng: classes of the kernel's interface under load, one second each (FULL: five), with verification.
-# test: timeout=400 native=skip
+# test: timeout=400 native=skip short=first
 t=1; [ -z "${FULL:-}" ] || t=5
 bad=0
 for s in cpu vm fork pthread signal futex pipe mmap timer sock switch sem-sysv msg shm-sysv eventfd poll epoll dentry futex matrix vecmath qsort bsearch hash str crypt atomic; do

@@ -1,14 +1,15 @@
 //! The guest programs: discovery, directives, building with the cross compiler, and the mode matrix.
 //!
-//! A source is `guest-tests/multiarch/NAME.{c,cc}` (built for the host as well, and run there first) or
-//! `guest-tests/aarch64/NAME.{c,cc,S}`; its expected output is `NAME.out` beside it. The first lines may hold
+//! A source is `guest-tests/multiarch/NAME.{c,cc}` (built for every guest with a C library and for the host, and run
+//! there first) or `guest-tests/GUEST/NAME.{c,cc,S}`; its expected output is `NAME.out` beside it. The first lines may hold
 //! directives in the form `// test: KEY=VALUE KEY=VALUE`:
 //! `link=static,pie,dynamic` (flavours; default static), `flags=-pthread,-lm` (commas between), `timeout=SECONDS`
 //! (for the plain mode), `slow=skip` (not under the interpreter or one instruction at a time), `native=skip`
 //! (for a program whose result is the guest's own), `oracle=skip` (the reference emulator is known to be wrong).
 
+use crate::list::{GUESTS, Guest};
+use crate::root;
 use crate::run::{Invocation, diff, tail};
-use crate::{emulator, reference, root};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -50,33 +51,17 @@ impl Link {
     }
 }
 
-/// For what a program is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arch {
-    /// The host's own compiler.
-    Native,
-    /// The AArch64 cross compiler.
-    Aarch64,
+/// For what a program is built: the host, or a guest.
+pub type Target = Option<&'static Guest>;
+
+/// The name of a target in paths and lists.
+pub fn target_name(target: Target) -> &'static str {
+    target.map_or("native", |g| g.name)
 }
 
-impl Arch {
-    /// The name in paths and lists.
-    pub fn name(self) -> &'static str {
-        match self {
-            Arch::Native => "native",
-            Arch::Aarch64 => "aarch64",
-        }
-    }
-
-    fn compiler(self, source: &Path) -> &'static str {
-        let cxx = source.extension().is_some_and(|e| e == "cc");
-        match (self, cxx) {
-            (Arch::Native, false) => "gcc",
-            (Arch::Native, true) => "g++",
-            (Arch::Aarch64, false) => "aarch64-linux-gnu-gcc",
-            (Arch::Aarch64, true) => "aarch64-linux-gnu-g++",
-        }
-    }
+fn compiler(target: Target, source: &Path) -> String {
+    let command = if source.extension().is_some_and(|e| e == "cc") { "g++" } else { "gcc" };
+    target.map_or_else(|| command.to_owned(), |g| format!("{}-{command}", g.triple))
 }
 
 /// One source with its directives.
@@ -86,8 +71,8 @@ pub struct GuestTest {
     pub name: String,
     /// The source.
     pub source: PathBuf,
-    /// Whether it can also be built for the host.
-    pub multiarch: bool,
+    /// The only guest it is for; none: it can be built for every one, and for the host.
+    pub own: Target,
     /// The flavours it is built in.
     pub links: Vec<Link>,
     /// Extra words for the compiler.
@@ -103,18 +88,18 @@ pub struct GuestTest {
 }
 
 impl GuestTest {
-    fn load(source: PathBuf, multiarch: bool) -> Result<Self, String> {
+    fn load(source: PathBuf, own: Target) -> Result<Self, String> {
         let text = std::fs::read_to_string(&source).map_err(|e| format!("{}: {e}", source.display()))?;
         let name = source.file_stem().expect("a source has a name").to_string_lossy().into_owned();
         let mut test = GuestTest {
             name,
             source,
-            multiarch,
+            own,
             links: vec![Link::Static],
             flags: Vec::new(),
             timeout: Duration::from_secs(60),
             slow: true,
-            native: multiarch,
+            native: own.is_none(),
             oracle: true,
         };
         for word in
@@ -127,7 +112,7 @@ impl GuestTest {
 
     /// A benchmark kernel, which is built like a test and has no expected output.
     pub fn kernel(source: PathBuf) -> Result<Self, String> {
-        let mut test = Self::load(source, true)?;
+        let mut test = Self::load(source, None)?;
         test.name = format!("bench-{}", test.name);
         Ok(test)
     }
@@ -154,11 +139,11 @@ impl GuestTest {
     }
 
     /// Builds it, unless a binary newer than its sources is there.
-    pub fn build(&self, arch: Arch, link: Link) -> Result<PathBuf, String> {
+    pub fn build(&self, target: Target, link: Link) -> Result<PathBuf, String> {
         // The tests run side by side, and several of them want the same binary.
         static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let dir = root().join("build/guests").join(arch.name());
+        let dir = root().join("build/guests").join(target_name(target));
         std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
         let binary = dir.join(format!("{}-{}", self.name, link.name()));
         let include = root().join("guest-tests/include");
@@ -169,12 +154,13 @@ impl GuestTest {
         if modified(&binary) > newest {
             return Ok(binary);
         }
-        let compiler = arch.compiler(&self.source);
+        let compiler = compiler(target, &self.source);
         let part = binary.with_extension(format!("{}.part", std::process::id()));
-        let mut cmd = std::process::Command::new(compiler);
+        let mut cmd = std::process::Command::new(&compiler);
         cmd.args(["-O2", "-g", "-w", "-D_GNU_SOURCE", "-I"]).arg(&include).args(link.flags());
+        cmd.args(target.map_or(&[][..], |g| g.flags));
         cmd.arg(&self.source).arg("-o").arg(&part);
-        cmd.args(self.flags.iter().filter(|f| !(arch == Arch::Native && f.starts_with("-march"))));
+        cmd.args(self.flags.iter().filter(|f| !(target.is_none() && f.starts_with("-march"))));
         let out =
             cmd.output().map_err(|e| format!("{compiler}: {e} (run `make test`, which installs it)"))?;
         if !out.status.success() {
@@ -189,23 +175,26 @@ fn modified(path: &Path) -> SystemTime {
     path.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// All guest programs, by name.
+/// All guest programs: those for every guest first, then each guest's own; by name.
 pub fn discover() -> Result<Vec<GuestTest>, String> {
-    let mut found = BTreeMap::new();
-    for (folder, multiarch) in [("multiarch", true), ("aarch64", false)] {
+    let mut list = Vec::new();
+    let folders = GUESTS.iter().map(|g| (g.name, Some(g)));
+    for (folder, own) in std::iter::once(("multiarch", None)).chain(folders) {
         let dir = root().join("guest-tests").join(folder);
         let entries = std::fs::read_dir(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+        let mut found = BTreeMap::new();
         for entry in entries.flatten() {
             let path = entry.path();
             if path.extension().is_some_and(|e| e == "c" || e == "cc" || e == "S") {
-                let test = GuestTest::load(path, multiarch)?;
+                let test = GuestTest::load(path, own)?;
                 if let Some(old) = found.insert(test.name.clone(), test) {
-                    return Err(format!("two guest programs are called {}", old.name));
+                    return Err(format!("two guest programs in {folder} are called {}", old.name));
                 }
             }
         }
+        list.extend(found.into_values());
     }
-    Ok(found.into_values().collect())
+    Ok(list)
 }
 
 /// One way of running a program.
@@ -234,10 +223,10 @@ pub const MODES: [Mode; 6] = [
 pub enum Runner {
     /// On the host itself.
     Native,
-    /// Under the reference emulator.
-    Reference(PathBuf),
-    /// Under the emulator being tested.
-    Ours(Mode),
+    /// Under a guest's reference emulator.
+    Reference(&'static Guest, PathBuf),
+    /// Under a guest's emulator, which is being tested.
+    Ours(&'static Guest, Mode),
 }
 
 impl Runner {
@@ -245,41 +234,49 @@ impl Runner {
     pub fn name(&self) -> &'static str {
         match self {
             Runner::Native => "native",
-            Runner::Reference(_) => "oracle",
-            Runner::Ours(mode) => mode.name,
+            Runner::Reference(..) => "oracle",
+            Runner::Ours(_, mode) => mode.name,
+        }
+    }
+
+    /// What it runs programs of.
+    pub fn target(&self) -> Target {
+        match self {
+            Runner::Native => None,
+            Runner::Reference(guest, _) | Runner::Ours(guest, _) => Some(guest),
         }
     }
 }
 
 /// The command that runs a program.
 pub fn invocation(test: &GuestTest, link: Link, runner: &Runner) -> Result<Invocation, String> {
-    let work = root().join("build/work").join(format!("{}-{}-{}", test.name, link.name(), runner.name()));
+    let target = runner.target();
+    let name = format!("{}-{}-{}-{}", target_name(target), test.name, link.name(), runner.name());
+    let work = root().join("build/work").join(name);
     let _ = std::fs::remove_dir_all(&work);
     std::fs::create_dir_all(&work).map_err(|e| format!("{}: {e}", work.display()))?;
-    let arch = if matches!(runner, Runner::Native) { Arch::Native } else { Arch::Aarch64 };
-    let binary = test.build(arch, link)?.to_string_lossy().into_owned();
+    let binary = test.build(target, link)?.to_string_lossy().into_owned();
     let mut words = Vec::new();
     let mut env = Vec::new();
     let program = match runner {
         Runner::Native => None,
-        Runner::Reference(path) => {
-            // Its frames carry an SVE record that overrides the FPSIMD one, which ours (without SVE) do not have.
-            env.push(("QEMU_CPU".to_owned(), "max,sve=off,sme=off".to_owned()));
+        Runner::Reference(guest, path) => {
+            env.push(("QEMU_CPU".to_owned(), guest.oracle_cpu.to_owned()));
             Some(path.clone())
         }
-        Runner::Ours(mode) => {
+        Runner::Ours(guest, mode) => {
             env.extend(mode.env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
             env.push(("SCALE".to_owned(), if mode.slow { "5" } else { "100" }.to_owned()));
-            Some(emulator())
+            Some(guest.emulator())
         }
     };
-    if let Some(program) = program {
+    if let (Some(program), Some(guest)) = (program, target) {
         words.push(program.to_string_lossy().into_owned());
-        if let Runner::Ours(mode) = runner {
+        if let Runner::Ours(_, mode) = runner {
             words.extend(mode.args.iter().map(|a| (*a).to_owned()));
         }
         if link == Link::Dynamic {
-            words.extend(["-L".to_owned(), "/usr/aarch64-linux-gnu".to_owned()]);
+            words.extend(["-L".to_owned(), guest.cross_root()]);
         }
     }
     words.push(binary);
@@ -293,7 +290,7 @@ pub fn check(test: &GuestTest, link: Link, runner: &Runner) -> Result<(), String
     let inv = invocation(test, link, runner)?;
     let expected = std::fs::read_to_string(test.expected_path())
         .map_err(|e| format!("{}: {e}", test.expected_path().display()))?;
-    let slow = matches!(runner, Runner::Ours(mode) if mode.slow);
+    let slow = matches!(runner, Runner::Ours(_, mode) if mode.slow);
     let limit = if slow { test.timeout * 3 } else { test.timeout };
     let out = inv.run(limit).map_err(|e| format!("{}: {e}", inv.words[0]))?;
     if out.status == 0 && out.stdout == expected {
@@ -310,18 +307,24 @@ pub fn check(test: &GuestTest, link: Link, runner: &Runner) -> Result<(), String
     ))
 }
 
-/// Every runner for a program, in the order of the matrix.
+/// Every runner for a program, in the order of the list of guests and of the matrix.
 pub fn runners(test: &GuestTest) -> Vec<Runner> {
     let mut list = Vec::new();
     if test.native {
         list.push(Runner::Native);
     }
-    if let (true, Some(path), true) = (test.oracle, reference(), std::env::var_os("OMNIRUN_ORACLE").is_some())
-    {
-        list.push(Runner::Reference(path));
-    }
-    if emulator().exists() {
-        list.extend(MODES.into_iter().filter(|m| test.slow || !m.slow).map(Runner::Ours));
+    for guest in GUESTS.iter().filter(|g| test.own.map_or(g.hosted, |own| own.name == g.name)) {
+        let asked = std::env::var_os("OMNIRUN_ORACLE").is_some();
+        if let (true, Some(path), true) = (test.oracle, guest.reference(), asked) {
+            list.push(Runner::Reference(guest, path));
+        }
+        list.extend(modes(test, guest).map(|mode| Runner::Ours(guest, mode)));
     }
     list
+}
+
+/// The modes that a program is run in for a guest.
+pub fn modes(test: &GuestTest, guest: &'static Guest) -> impl Iterator<Item = Mode> {
+    let (slow, own) = (test.slow, test.own.is_some());
+    MODES.into_iter().filter(move |m| (slow || !m.slow) && (own || guest.shared_modes.contains(&m.name)))
 }

@@ -1,7 +1,7 @@
 //! What the test targets and the developer's tool share: finding and building the guest programs, the modes the
 //! emulator is run in, running a command with a time limit, and the list of known failures.
 //!
-//! Inputs: `guest-tests/` (sources with expected output beside each), the emulator binary, the Debian arm64 tree.
+//! Inputs: `guest-tests/` (sources with expected output beside each), the emulator binaries, the Debian trees.
 //! Outputs: verdicts with a command that reproduces each failure.
 
 pub mod bench;
@@ -9,6 +9,7 @@ pub mod differential;
 pub mod filetests;
 pub mod guests;
 pub mod known;
+pub mod list;
 pub mod programs;
 pub mod readme;
 pub mod run;
@@ -22,18 +23,7 @@ pub fn root() -> PathBuf {
     from_cargo.unwrap_or_else(|| std::env::current_dir().expect("the working directory exists"))
 }
 
-/// The emulator under test: `$OMNIRUN_QEMU`, else the release binary.
-pub fn emulator() -> PathBuf {
-    std::env::var_os("OMNIRUN_QEMU").map_or_else(|| root().join("target/release/qemu-aarch64"), PathBuf::from)
-}
-
-/// Where the Debian arm64 tree and the reference emulator are: `$OMNIRUN_TREES`, else `build/trees`.
+/// Where the Debian trees and the reference emulators are: `$OMNIRUN_TREES`, else `build/trees`.
 pub fn trees() -> PathBuf {
     std::env::var_os("OMNIRUN_TREES").map_or_else(|| root().join("build/trees"), PathBuf::from)
-}
-
-/// The reference emulator, if `make bench` has installed one.
-pub fn reference() -> Option<PathBuf> {
-    let p = trees().join("reference/usr/bin/qemu-aarch64");
-    p.exists().then_some(p)
 }

@@ -1,12 +1,14 @@
-//! Real programs: scripts in `guest-tests/programs/`, run by the Debian tree's own bash under the emulator, so that
-//! every command in them is a foreign child as well. Expected output is what the host's bash and tools print.
+//! Real programs: scripts in `guest-tests/programs/`, run by a Debian tree's own bash under the emulator, so that
+//! every command in them is a foreign child as well. Expected output is what the host's bash and tools print, in
+//! `NAME.out`; where a tree's release prints something else, in `NAME.RELEASE.out`.
 //!
 //! Directives as in [`crate::guests`], behind `# test:`: `timeout=SECONDS`, `full=only` (only with `OMNIRUN_FULL`),
-//! `limit=KIB` (run under that `ulimit -v`), `native=skip` (the output is not what the host would print).
+//! `short=first` (without it, only for the first guest of the list), `limit=KIB` (run under that `ulimit -v`), `native=skip` (the output is not what the host would print).
 
+use crate::list::{GUESTS, Guest, Tree};
+use crate::root;
 use crate::run::{Invocation, diff, quote, tail};
-use crate::{emulator, root, trees};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// One script.
@@ -20,6 +22,8 @@ pub struct Program {
     pub timeout: Duration,
     /// Whether it runs only in the full form.
     pub full_only: bool,
+    /// Whether only the first guest runs it in the short form.
+    pub short_first: bool,
     /// Address space limit in KiB.
     pub limit: Option<u64>,
     /// Whether the expected output can be made natively.
@@ -44,7 +48,8 @@ fn load(script: PathBuf) -> Result<Program, String> {
     let text = std::fs::read_to_string(&script).map_err(|e| format!("{}: {e}", script.display()))?;
     let name = script.file_stem().expect("a script has a name").to_string_lossy().into_owned();
     let timeout = Duration::from_secs(120);
-    let mut p = Program { name, script, timeout, full_only: false, limit: None, native: true };
+    let mut p =
+        Program { name, script, timeout, full_only: false, short_first: false, limit: None, native: true };
     for word in text.lines().take(8).filter_map(|l| l.split_once("# test: ")).flat_map(|(_, d)| d.split(' '))
     {
         let bad = || format!("{}: directive {word}", p.script.display());
@@ -52,6 +57,7 @@ fn load(script: PathBuf) -> Result<Program, String> {
             ("timeout", v) => p.timeout = Duration::from_secs(v.parse().map_err(|_| bad())?),
             ("limit", v) => p.limit = Some(v.parse().map_err(|_| bad())?),
             ("full", "only") => p.full_only = true,
+            ("short", "first") => p.short_first = true,
             ("native", "skip") => p.native = false,
             _ => return Err(bad()),
         }
@@ -64,19 +70,37 @@ pub fn full() -> bool {
     std::env::var_os("OMNIRUN_FULL").is_some()
 }
 
-/// The command for a script: on the host, or by the tree's bash under an emulator.
-pub fn invocation(p: &Program, qemu: Option<&Path>) -> Result<Invocation, String> {
-    let place = if qemu.is_some() { "guest" } else { "native" };
-    let work = root().join("build/work").join(format!("program-{}-{place}", p.name));
+/// The tree of a guest that has one.
+pub fn tree(guest: &Guest) -> Result<&Tree, String> {
+    guest.tree.as_ref().ok_or_else(|| format!("{} has no tree of programs", guest.name))
+}
+
+impl Program {
+    /// Whether this run has it for a guest.
+    pub fn wanted(&self, guest: &Guest) -> bool {
+        full() || !self.full_only && (!self.short_first || guest.name == GUESTS[0].name)
+    }
+
+    /// The file with what it prints on this guest's tree.
+    pub fn expected_path(&self, guest: &Guest) -> PathBuf {
+        let own = guest.tree.as_ref().map(|t| self.script.with_extension(format!("{}.out", t.release)));
+        own.filter(|path| path.exists()).unwrap_or_else(|| self.script.with_extension("out"))
+    }
+}
+
+/// The command that runs a script: natively, or with a guest's tree under this emulator.
+pub fn invocation(p: &Program, under: Option<(&Guest, PathBuf)>) -> Result<Invocation, String> {
+    let place = under.as_ref().map_or("native", |(guest, _)| guest.name);
+    let work = root().join("build/work").join(format!("program-{place}-{}", p.name));
     let _ = std::fs::remove_dir_all(&work);
     std::fs::create_dir_all(&work).map_err(|e| format!("{}: {e}", work.display()))?;
     let script = p.script.to_string_lossy().into_owned();
-    let mut words = match qemu {
+    let mut words = match under {
         None => vec!["/bin/bash".to_owned(), script],
-        Some(qemu) => {
-            let tree = trees().join("arm64");
+        Some((guest, qemu)) => {
+            let tree = tree(guest)?.path();
             let bash = tree.join("bin/bash");
-            [qemu, Path::new("-L"), &tree, &bash, Path::new(&script)]
+            [qemu, PathBuf::from("-L"), tree, bash, PathBuf::from(&script)]
                 .iter()
                 .map(|w| w.to_string_lossy().into_owned())
                 .collect()
@@ -95,11 +119,11 @@ pub fn invocation(p: &Program, qemu: Option<&Path>) -> Result<Invocation, String
 }
 
 /// Runs a script under the emulator and compares.
-pub fn check(p: &Program) -> Result<(), String> {
-    let expected_path = p.script.with_extension("out");
+pub fn check(p: &Program, guest: &Guest) -> Result<(), String> {
+    let expected_path = p.expected_path(guest);
     let expected =
         std::fs::read_to_string(&expected_path).map_err(|e| format!("{}: {e}", expected_path.display()))?;
-    let inv = invocation(p, Some(&emulator()))?;
+    let inv = invocation(p, Some((guest, guest.emulator())))?;
     let out = inv.run(p.timeout).map_err(|e| format!("{}: {e}", inv.words[0]))?;
     if out.status == 0 && out.stdout == expected {
         let _ = std::fs::remove_dir_all(&inv.dir);

@@ -1,14 +1,17 @@
-//! The README's generated parts: what works, from the tests and tables themselves, and the last benchmark.
+//! The README's generated parts: what works, from the tests and tables themselves, and the last benchmark of each guest.
 
-use crate::{guests, known, programs, root};
+use crate::list::{GUESTS, Guest};
+use crate::{bench, guests, known, programs, root};
 
 /// Rewrites both parts. The benchmark is left as it is when there is no new one.
 pub fn write() -> Result<(), String> {
     let path = root().join("README.md");
     let mut text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     text = put(&text, "works", &works()?)?;
-    if let Ok(table) = std::fs::read_to_string(root().join("build/bench.md")) {
-        text = put(&text, "bench", &table)?;
+    for guest in GUESTS {
+        if let Ok(table) = std::fs::read_to_string(bench::report_path(guest)) {
+            text = put(&text, &bench_part(guest), &table)?;
+        }
     }
     std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
 }
@@ -21,36 +24,50 @@ fn put(text: &str, name: &str, body: &str) -> Result<String, String> {
     Ok(format!("{head}{open}{body}{close}{foot}"))
 }
 
+fn bench_part(guest: &Guest) -> String {
+    format!("bench {}", guest.name)
+}
+
 fn works() -> Result<String, String> {
+    let tables: Vec<String> = GUESTS.iter().map(guest_works).collect::<Result<_, _>>()?;
+    Ok(tables.join("\n"))
+}
+
+fn guest_works(guest: &'static Guest) -> Result<String, String> {
     let known = known::load()?;
     let tests = guests::discover()?;
-    let (mut runs, mut failing) = (0, 0);
-    for test in &tests {
-        for mode in guests::MODES.iter().filter(|m| test.slow || !m.slow) {
+    let mine = tests.iter().filter(|t| t.own.map_or(guest.hosted, |own| own.name == guest.name));
+    let (mut number, mut runs, mut failing) = (0, 0, 0);
+    for test in mine {
+        number += 1;
+        for mode in guests::modes(test, guest) {
             runs += 1;
-            failing += usize::from(known::find(&known, "aarch64", &test.name, mode.name).is_some());
+            failing += usize::from(known::find(&known, guest.name, &test.name, mode.name).is_some());
         }
     }
-    let list = programs::discover()?;
-    let names: Vec<String> = list.iter().map(|p| format!("`{}`", p.name)).collect();
-    let bad: Vec<String> = list
-        .iter()
-        .filter(|p| known::find(&known, "aarch64", &p.name, "program").is_some())
-        .map(|p| format!("`{}`", p.name))
-        .collect();
-    let calls = syscall_tables::matrix::summary(syscall_tables::Arch::Aarch64);
-    let bad = if bad.is_empty() { "none fails".to_owned() } else { format!("failing: {}", bad.join(" ")) };
-    Ok(format!(
-        "| Guest `aarch64` | |\n|---|---|\n| Instructions | Armv8.0 to Armv8.6 at EL0, and what compilers use of later ones; no SVE, no MTE |\n\
-         | System calls | {} of {} (Linux 6.12) |\n\
-         | Guest programs | {} programs in {} modes: {runs} runs, {failing} known to fail |\n\
-         | Debian 12 programs | {}; {bad} |\n",
+    let calls = syscall_tables::matrix::summary(guest.abi);
+    let mut text = format!(
+        "| Guest `{}` | |\n|---|---|\n| Instructions | {} |\n| System calls | {} of {} (Linux 6.12) |\n\
+         | Guest programs | {number} programs in up to {} modes: {runs} runs, {failing} known to fail |\n",
+        guest.name,
+        guest.instructions,
         calls.handler + calls.plain,
         calls.handler + calls.plain + calls.none,
-        tests.len(),
         guests::MODES.len(),
-        names.join(" "),
-    ))
+    );
+    if let Some(tree) = &guest.tree {
+        let list = programs::discover()?;
+        let names: Vec<String> = list.iter().map(|p| format!("`{}`", p.name)).collect();
+        let bad: Vec<String> = list
+            .iter()
+            .filter(|p| known::find(&known, guest.name, &p.name, "program").is_some())
+            .map(|p| format!("`{}`", p.name))
+            .collect();
+        let bad =
+            if bad.is_empty() { "none fails".to_owned() } else { format!("failing: {}", bad.join(" ")) };
+        text += &format!("| Programs of {} | {}; {bad} |\n", tree.release, names.join(" "));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -68,6 +85,8 @@ mod tests {
     fn the_readme_has_the_markers_and_every_guest_can_be_listed() {
         let text = std::fs::read_to_string(root().join("README.md")).expect("the README is there");
         put(&text, "works", &works().expect("the tests can be listed")).expect("marked");
-        put(&text, "bench", "").expect("marked");
+        for guest in GUESTS {
+            put(&text, &bench_part(guest), "").expect("marked");
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! Runs every guest program natively, then under the emulator in each mode: `aarch64::NAME[LINK]::MODE`.
-//! With `OMNIRUN_ORACLE=1` the reference emulator is asked as well.
+//! Runs every guest program natively, then under the emulator in each mode: `GUEST::NAME[LINK]::MODE`.
+//! With `OMNIRUN_ORACLE=1` the reference emulators are asked as well.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use omnirun_tests::guests::{self, Link, Runner};
-use omnirun_tests::{emulator, known};
+use omnirun_tests::known;
+use omnirun_tests::list::GUESTS;
 
 fn main() {
     let args = Arguments::from_args();
@@ -19,20 +20,25 @@ fn main() {
 fn trials() -> Result<Vec<Trial>, String> {
     let known = std::sync::Arc::new(known::load()?);
     let mut list = Vec::new();
-    let there = emulator();
-    list.push(Trial::test("emulator_is_built", move || {
-        let hint = format!("{} is missing: run `make test`, which builds it", there.display());
-        if there.exists() { Ok(()) } else { Err(hint.into()) }
-    }));
+    for guest in GUESTS {
+        list.push(Trial::test(format!("{}::emulator_is_built", guest.name), move || {
+            let there = guest.emulator();
+            let hint = format!("{} is missing: run `make test`, which builds it", there.display());
+            if there.exists() { Ok(()) } else { Err(hint.into()) }
+        }));
+    }
     for test in guests::discover()? {
         for runner in guests::runners(&test) {
             let links = match runner {
                 Runner::Native => vec![test.links[0]],
                 // The flavours differ in loading only, so one of them is enough outside the plain mode.
-                Runner::Ours(ref m) if m.name != "jit" => vec![test.links[0]],
-                Runner::Ours(_) | Runner::Reference(_) => test.links.clone(),
+                Runner::Ours(_, ref m) if m.name != "jit" => vec![test.links[0]],
+                Runner::Ours(..) | Runner::Reference(..) => test.links.clone(),
             };
             for link in links {
+                if link == Link::StaticPie && runner.target().is_some_and(|g| !g.static_pie) {
+                    continue;
+                }
                 list.push(trial(test.clone(), link, runner.clone(), known.clone()));
             }
         }
@@ -46,7 +52,7 @@ fn trial(
     runner: Runner,
     known: std::sync::Arc<Vec<known::Known>>,
 ) -> Trial {
-    let guest = if matches!(runner, Runner::Native) { "native" } else { "aarch64" };
+    let guest = guests::target_name(runner.target());
     let name = format!("{guest}::{}[{}]::{}", t.name, link.name(), runner.name());
     Trial::test(name, move || {
         let entry = known::find(&known, guest, &t.name, runner.name());
@@ -60,6 +66,6 @@ fn trial(
 fn retry(t: &guests::GuestTest, link: Link, runner: &Runner, first: String) -> Result<(), String> {
     match runner {
         Runner::Native => guests::check(t, link, runner),
-        Runner::Reference(_) | Runner::Ours(_) => Err(first),
+        Runner::Reference(..) | Runner::Ours(..) => Err(first),
     }
 }

@@ -612,7 +612,8 @@ fn operand(rng: &mut Rng, s: Option<Shape>) -> u128 {
 }
 
 fn emulator() -> Option<PathBuf> {
-    omnirun_tests::reference().or_else(|| {
+    let aarch64 = omnirun_tests::list::Guest::named("aarch64").expect("a guest of ours");
+    aarch64.reference().or_else(|| {
         let p = PathBuf::from("/usr/bin/qemu-aarch64");
         p.exists().then_some(p)
     })

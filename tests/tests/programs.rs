@@ -1,24 +1,29 @@
-//! Runs the scripts of `guest-tests/programs/` with the Debian arm64 tree's programs under the emulator.
+//! Runs the scripts of `guest-tests/programs/` with the Debian trees' programs under the emulators.
 //! `OMNIRUN_FULL=1` (`make test-programs`) adds the long ones.
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use omnirun_tests::{known, programs, trees};
+use omnirun_tests::list::GUESTS;
+use omnirun_tests::{known, programs};
 
 fn main() {
     let args = Arguments::from_args();
     let run = || -> Result<Vec<Trial>, String> {
         let known = std::sync::Arc::new(known::load()?);
-        let mut list = vec![Trial::test("tree_is_there", || {
-            let tree = trees().join("arm64/bin/bash");
-            let hint = format!("{} is missing: run `make test`, which unpacks it", tree.display());
-            if tree.exists() { Ok(()) } else { Err(hint.into()) }
-        })];
-        for p in programs::discover()?.into_iter().filter(|p| programs::full() || !p.full_only) {
-            let known = known.clone();
-            list.push(Trial::test(format!("aarch64::program::{}", p.name), move || {
-                let entry = known::find(&known, "aarch64", &p.name, "program");
-                known::judge(entry, programs::check(&p)).map_err(Failed::from)
+        let mut list = Vec::new();
+        for guest in GUESTS {
+            let Some(tree) = &guest.tree else { continue };
+            list.push(Trial::test(format!("{}::tree_is_there", guest.name), || {
+                let bash = tree.path().join("bin/bash");
+                let hint = format!("{} is missing: run `make test`, which unpacks it", bash.display());
+                if bash.exists() { Ok(()) } else { Err(hint.into()) }
             }));
+            for p in programs::discover()?.into_iter().filter(|p| p.wanted(guest)) {
+                let known = known.clone();
+                list.push(Trial::test(format!("{}::program::{}", guest.name, p.name), move || {
+                    let entry = known::find(&known, guest.name, &p.name, "program");
+                    known::judge(entry, programs::check(&p, guest)).map_err(Failed::from)
+                }));
+            }
         }
         Ok(list)
     };

@@ -1,7 +1,7 @@
 //! `-strace` of a program with known calls reads like strace's: names, flags, structures, errors, signals, exits.
 
-use omnirun_tests::emulator;
-use omnirun_tests::guests::{self, Arch, Link};
+use omnirun_tests::guests::{self, Link};
+use omnirun_tests::list::GUESTS;
 use std::process::Command;
 
 /// Lines that must come in this order. `N` stands for a process's number, `@` for an address.
@@ -57,13 +57,16 @@ fn matches(pattern: &str, line: &str) -> bool {
 fn calls_read_like_straces() {
     let list = guests::discover().expect("guest programs");
     let test = list.iter().find(|t| t.name == "trace").expect("guest-tests/multiarch/trace.c");
-    let program = test.build(Arch::Aarch64, Link::Static).expect("the cross compiler");
-    let out = Command::new(emulator()).arg("-strace").arg(program).output().expect("the emulator");
-    assert!(out.status.success());
-    let text = String::from_utf8_lossy(&out.stderr);
-    let mut lines = text.lines();
-    for pattern in EXPECTED {
-        let found = lines.any(|line| line.split_once(' ').is_some_and(|(_, call)| matches(pattern, call)));
-        assert!(found, "no line (in order) like\n{pattern}\nin\n{text}");
+    for guest in GUESTS.iter().filter(|g| g.hosted) {
+        let program = test.build(Some(guest), Link::Static).expect("the cross compiler");
+        let out = Command::new(guest.emulator()).arg("-strace").arg(program).output().expect("the emulator");
+        assert!(out.status.success(), "{}", guest.name);
+        let text = String::from_utf8_lossy(&out.stderr);
+        let mut lines = text.lines();
+        for pattern in EXPECTED {
+            let found =
+                lines.any(|line| line.split_once(' ').is_some_and(|(_, call)| matches(pattern, call)));
+            assert!(found, "{}: no line (in order) like\n{pattern}\nin\n{text}", guest.name);
+        }
     }
 }

@@ -1,15 +1,17 @@
 //! The developer's tool: `omnirun-dev help` lists its sub-commands.
 
 use omnirun_tests::guests::{self, Runner};
-use omnirun_tests::{bench, emulator, programs, readme, reference};
+use omnirun_tests::list::{GUESTS, Guest};
+use omnirun_tests::{bench, programs, readme};
 use std::time::Duration;
 
 const HELP: &str = "\
 omnirun-dev list                    guest programs and the modes each runs in
-omnirun-dev repro NAME [MODE]       the command that runs a guest program (build it first if needed)
+omnirun-dev repro [-g GUEST] NAME [MODE]
+                                    the command that runs a guest program (build it first if needed)
 omnirun-dev bless [NAME...]         rewrite expected output: natively, else by the reference emulator
-omnirun-dev bench [-n RUNS] [--cpu] [NAME...]
-                                    native, reference, Omnirun in turn; writes build/bench.md
+omnirun-dev bench [-g GUEST] [-n RUNS] [--cpu] [NAME...]
+                                    native, reference, Omnirun in turn; writes build/bench-GUEST.md
 omnirun-dev readme                  rewrite the README's generated parts
 omnirun-dev demo                    three kinds of foreign programs beside native
 omnirun-dev measure CMD...          run once; print seconds and peak memory";
@@ -40,24 +42,41 @@ fn main() {
 fn list() -> Result<(), String> {
     for test in guests::discover()? {
         let links: Vec<&str> = test.links.iter().map(|l| l.name()).collect();
-        let modes: Vec<&str> = guests::runners(&test).iter().map(Runner::name).collect();
-        println!("{:<24}{:<20}{}", test.name, links.join(","), modes.join(" "));
+        let native = if test.native { "native " } else { "" };
+        let each = GUESTS.iter().filter(|g| test.own.map_or(g.hosted, |own| own.name == g.name)).map(|g| {
+            let modes: Vec<&str> = guests::modes(&test, g).map(|m| m.name).collect();
+            format!("{}({})", g.name, modes.join(" "))
+        });
+        let runs: Vec<String> = each.collect();
+        println!("{:<24}{:<20}{native}{}", test.name, links.join(","), runs.join(" "));
     }
     Ok(())
 }
 
-fn find(name: &str) -> Result<guests::GuestTest, String> {
-    guests::discover()?.into_iter().find(|t| t.name == name).ok_or_else(|| format!("no guest program {name}"))
+/// Takes `-g GUEST` off the front; the first guest of the list without it.
+fn guest_option(args: &[String]) -> Result<(&'static Guest, &[String]), String> {
+    match args {
+        [flag, name, rest @ ..] if flag == "-g" => Ok((Guest::named(name)?, rest)),
+        _ => Ok((&GUESTS[0], args)),
+    }
 }
 
 fn repro(args: &[String]) -> Result<(), String> {
+    let (guest, args) = guest_option(args)?;
     let name = args.first().ok_or("repro needs a name")?;
     let mode = args.get(1).map_or("jit", String::as_str);
-    let test = find(name)?;
+    let fits = |t: &guests::GuestTest| t.own.map_or(guest.hosted, |own| own.name == guest.name);
+    let test = guests::discover()?
+        .into_iter()
+        .find(|t| t.name == *name && fits(t))
+        .ok_or_else(|| format!("no guest program {name} for {}", guest.name))?;
     let runner = match mode {
         "native" => Runner::Native,
-        "oracle" => Runner::Reference(reference().ok_or("no reference emulator: run `make bench`")?),
+        "oracle" => {
+            Runner::Reference(guest, guest.reference().ok_or("no reference emulator: run `make bench`")?)
+        }
         _ => Runner::Ours(
+            guest,
             guests::MODES.into_iter().find(|m| m.name == mode).ok_or_else(|| format!("no mode {mode}"))?,
         ),
     };
@@ -68,9 +87,10 @@ fn repro(args: &[String]) -> Result<(), String> {
 fn bless(names: &[String]) -> Result<(), String> {
     let wanted = |n: &str| names.is_empty() || names.iter().any(|w| w == n);
     for test in guests::discover()?.into_iter().filter(|t| wanted(&t.name)) {
-        let runner = match (test.native, reference()) {
+        let oracle = test.own.and_then(|guest| Some((guest, guest.reference()?)));
+        let runner = match (test.native, oracle) {
             (true, _) => Runner::Native,
-            (false, Some(path)) if test.oracle => Runner::Reference(path),
+            (false, Some((guest, path))) if test.oracle => Runner::Reference(guest, path),
             (false, _) => {
                 println!("{:<24}no oracle: its expected output is written by hand", test.name);
                 continue;
@@ -105,6 +125,7 @@ fn write_expected(
 }
 
 fn run_bench(args: &[String]) -> Result<(), String> {
+    let (guest, args) = guest_option(args)?;
     let (mut runs, mut clock, mut filter) = (3, bench::Clock::Wall, Vec::new());
     let mut it = args.iter();
     while let Some(arg) = it.next() {
@@ -116,10 +137,10 @@ fn run_bench(args: &[String]) -> Result<(), String> {
             filter.push(arg.clone());
         }
     }
-    if !emulator().exists() {
-        return Err(format!("{} is missing: run `make release`", emulator().display()));
+    if !guest.emulator().exists() {
+        return Err(format!("{} is missing: run `make release`", guest.emulator().display()));
     }
-    bench::bench(runs, clock, &filter)
+    bench::bench(guest, runs, clock, &filter)
 }
 
 fn measure(args: &[String]) -> Result<(), String> {

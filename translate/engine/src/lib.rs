@@ -49,7 +49,7 @@ pub(crate) struct Inner {
     /// Guest pages where a tagged address was used: translated with checks.
     pub tagged_pages: HashSet<u64>,
     /// Debugger's breakpoints.
-    pub breakpoints: HashSet<u64>,
+    pub breakpoints: std::collections::BTreeSet<u64>,
 }
 
 /// A CPU known to the engine.
@@ -118,7 +118,7 @@ impl Engine {
                 interner: Interner::default(),
                 interpreted: HashMap::new(),
                 tagged_pages: HashSet::new(),
-                breakpoints: HashSet::new(),
+                breakpoints: std::collections::BTreeSet::new(),
             }),
             threads: Mutex::new(Vec::new()),
             gate: Gate::default(),

@@ -51,19 +51,19 @@ pub(crate) fn build_region(
         if at != pc && (b.region().blocks.len() >= MAX_BLOCKS || inner.breakpoints.contains(&at)) {
             continue;
         }
-        let mut max = left;
-        for &stop in &inner.breakpoints {
-            if !single && stop > at && stop < end {
-                max = max.min(((stop - at) >> guest.insn_align_log2()).max(1) as usize);
+        let (mut max, mut code) = (left, &code[(at - pc) as usize..]);
+        if let Some(&stop) = inner.breakpoints.range(at + 1..end).next().filter(|_| !single) {
+            // Instructions differ in length, so near the breakpoint they are taken one by one.
+            if stop - at < MAX_INSN_BYTES {
+                max = 1;
+            } else {
+                code = &code[..(stop - at) as usize];
             }
         }
         let before = b.region().insts.len();
         let first = b.region().blocks.len();
         let tagged = inner.tagged_pages.contains(&(at >> 12));
-        guest.translate_block(
-            &BlockRequest { pc: at, code: &code[(at - pc) as usize..], mode, max_insns: max, tagged },
-            &mut b,
-        );
+        guest.translate_block(&BlockRequest { pc: at, code, mode, max_insns: max, tagged }, &mut b);
         let insns = b.region().insts[before..].iter().filter(|i| i.op == ir::Op::Insn).count();
         left = left.saturating_sub(insns.max(1));
         if one {

@@ -1,0 +1,133 @@
+//! The list of guests: one row of data for each, from which every harness here works.
+//!
+//! A new guest is a row, a folder `guest-tests/NAME` if it has programs of its own, and its compiler in `setup.sh`.
+
+use crate::{root, trees};
+use std::path::PathBuf;
+
+/// A Debian tree with the guest's programs.
+#[derive(Debug)]
+pub struct Tree {
+    /// Its folder in [`trees`].
+    pub folder: &'static str,
+    /// Its release, for people and in the names of expected output that is this release's own.
+    pub release: &'static str,
+    /// Whether the host's programs (Debian 12) are of the same versions, so that outputs can be compared.
+    pub same_as_host: bool,
+    /// Its python.
+    pub python: &'static str,
+    /// Its C compiler proper, and the host's cross compiler that does the same work.
+    pub cc1: (&'static str, &'static str),
+}
+
+impl Tree {
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        trees().join(self.folder)
+    }
+}
+
+/// One guest.
+#[derive(Debug)]
+pub struct Guest {
+    /// Name as in `qemu-NAME`, in `guest-tests/NAME` and in test names.
+    pub name: &'static str,
+    /// Prefix of the cross compiler's commands; the cross C library is in `/usr/TRIPLE`.
+    pub triple: &'static str,
+    /// Words that every compilation for it has.
+    pub flags: &'static [&'static str],
+    /// Whether there is a C library, so that the programs of `guest-tests/multiarch` can be built.
+    pub hosted: bool,
+    /// Whether that library can be linked into a position-independent program.
+    pub static_pie: bool,
+    /// The modes in which those are run; programs of its own run in all.
+    pub shared_modes: &'static [&'static str],
+    /// Whether Debian 12's gdb knows its system calls.
+    pub gdb_calls: bool,
+    /// `QEMU_CPU` for the reference emulator.
+    pub oracle_cpu: &'static str,
+    /// The system call ABI.
+    pub abi: syscall_tables::Arch,
+    /// Its Debian tree.
+    pub tree: Option<Tree>,
+    /// What of its instructions is there, for the README.
+    pub instructions: &'static str,
+}
+
+/// All guests.
+pub static GUESTS: &[Guest] = &[
+    Guest {
+        name: "aarch64",
+        triple: "aarch64-linux-gnu",
+        flags: &[],
+        hosted: true,
+        static_pie: true,
+        shared_modes: &["jit", "nochain", "sse4", "avx2", "one-insn", "interp"],
+        gdb_calls: true,
+        // Its frames carry an SVE record that overrides the FPSIMD one, which ours (without SVE) do not have.
+        oracle_cpu: "max,sve=off,sme=off",
+        abi: syscall_tables::Arch::Aarch64,
+        tree: Some(Tree {
+            folder: "arm64",
+            release: "debian12",
+            same_as_host: true,
+            python: "/usr/bin/python3.11",
+            cc1: ("/usr/lib/gcc/aarch64-linux-gnu/12/cc1", "/usr/lib/gcc-cross/aarch64-linux-gnu/12/cc1"),
+        }),
+        instructions: "Armv8.0 to Armv8.6 at EL0, and what compilers use of later ones; no SVE, no MTE",
+    },
+    Guest {
+        name: "riscv64",
+        triple: "riscv64-linux-gnu",
+        flags: &[],
+        hosted: true,
+        static_pie: false,
+        // The other modes tell host levels and linking apart, which are the same code for every guest.
+        shared_modes: &["jit", "one-insn", "interp"],
+        gdb_calls: false,
+        oracle_cpu: "max",
+        abi: syscall_tables::Arch::Riscv64,
+        tree: Some(Tree {
+            folder: "riscv64",
+            release: "debian13",
+            same_as_host: false,
+            python: "/usr/bin/python3.13",
+            cc1: ("/usr/libexec/gcc/riscv64-linux-gnu/14/cc1", "/usr/lib/gcc-cross/riscv64-linux-gnu/12/cc1"),
+        }),
+        instructions: "RV64GC, Zba Zbb Zbc Zbs, Zbkb Zbkx, Zicond, Zacas, Zabha, Zfh, Zcb",
+    },
+];
+
+impl Guest {
+    /// The guest of this name.
+    pub fn named(name: &str) -> Result<&'static Guest, String> {
+        let known = || GUESTS.iter().map(|g| g.name).collect::<Vec<_>>().join(", ");
+        GUESTS
+            .iter()
+            .find(|g| g.name == name)
+            .ok_or_else(|| format!("no guest {name}; there are {}", known()))
+    }
+
+    /// The emulator under test: `$OMNIRUN_QEMU` where that is this guest's, else the release binary.
+    pub fn emulator(&self) -> PathBuf {
+        let binary = format!("qemu-{}", self.name);
+        std::env::var_os("OMNIRUN_QEMU")
+            .map(PathBuf::from)
+            .filter(|p| {
+                let name = p.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                name.starts_with(&binary)
+            })
+            .unwrap_or_else(|| root().join("target/release").join(binary))
+    }
+
+    /// The reference emulator, if `make bench` has installed one.
+    pub fn reference(&self) -> Option<PathBuf> {
+        let path = trees().join("reference/usr/bin").join(format!("qemu-{}", self.name));
+        path.exists().then_some(path)
+    }
+
+    /// The root of the cross C library, for `-L`.
+    pub fn cross_root(&self) -> String {
+        format!("/usr/{}", self.triple)
+    }
+}
