@@ -2,16 +2,15 @@
 //!
 //! Input: a task bound to the calling host thread; output: its exit code. State is exact at every turn of the loop.
 
-use crate::errno::{Errno, SysResult};
+use crate::errno::Errno;
 use crate::gdb;
 use crate::log;
 use crate::options::LogBit;
 use crate::signal::{self, FaultAt, SigInfo, Trap, code};
-use crate::syscall::{self, SysCx};
+use crate::syscall::{self, SysCx, fast};
 use crate::task::{Leave, Task};
 use engine::{Engine, Exit};
 use ir::TrapKind;
-use syscall_tables::CallId;
 
 /// Runs a task until it leaves.
 pub fn run_task(task: &mut Task) -> i32 {
@@ -97,7 +96,7 @@ fn system_call(task: &mut Task) {
     let next = task.cpu.pc();
     let mem = task.mm.mem();
     if task.mm.in_vdso(next)
-        && let Some(result) = vdso_call(task, number, &args)
+        && let Some(result) = fast::vdso_call(mem, arch.abi(), number, &args)
     {
         arch.set_result(&mut task.cpu, result);
         return;
@@ -122,27 +121,6 @@ fn system_call(task: &mut Task) {
     if debugged {
         gdb::call_ended(task, number);
     }
-}
-
-/// A call made by the guest's vDSO, answered from the host's: no dispatch, no trace, no kernel. None: as any other call.
-fn vdso_call(task: &Task, number: u64, args: &[u64; 6]) -> Option<SysResult> {
-    let abi = task.arch.abi();
-    if !abi.same_data_model(syscall_tables::HOST) {
-        return None;
-    }
-    let (clock, out, unit) = match abi.call(number)? {
-        CallId::ClockGettime => (args[0] as i32, args[1], 1),
-        // With a time zone it is no longer about the time.
-        CallId::Gettimeofday if args[0] != 0 && args[1] == 0 => (libc::CLOCK_REALTIME, args[0], 1000),
-        _ => return None,
-    };
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the argument is ours; the C library asks the host's vDSO.
-    if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
-        return None;
-    }
-    let value = [time.tv_sec as u64, time.tv_nsec as u64 / unit];
-    Some(task.mm.mem().write(out, &value).map(|()| 0))
 }
 
 fn raise(task: &mut Task, info: &SigInfo, fault: Option<FaultAt>) {

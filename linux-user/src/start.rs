@@ -254,6 +254,9 @@ fn make_engine(cpu: Cpu, mm: &Arc<Mm>, options: &Options) -> Result<Arc<Engine>,
     }
     config.log_filter.clone_from(&options.log_filter);
     config.dump_cpu = Some(dump_cpu);
+    if crate::syscall::fast::prepare(cpu.arch, mm) {
+        config.fast_call = Some(crate::syscall::fast::call);
+    }
     config.on_install = crate::perf::start(options.perfmap, options.jitdump)?;
     let engine = Engine::new(config).map_err(|error| format!("cannot reserve the code cache: {error}"))?;
     let engine: Arc<Engine> = Arc::from(engine);

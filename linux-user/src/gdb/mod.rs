@@ -165,6 +165,11 @@ pub fn active(task: &Task) -> bool {
     ACTIVE.load(Ordering::Relaxed) && !task.vforked
 }
 
+/// True while a debugger is connected to this process.
+pub fn running() -> bool {
+    ACTIVE.load(Ordering::Relaxed)
+}
+
 /// Enters the calling thread.
 pub fn begin(task: &mut Task) {
     if !active(task) {

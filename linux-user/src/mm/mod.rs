@@ -164,6 +164,11 @@ impl Mm {
         let _ = self.vdso.set(range);
     }
 
+    /// Where the vDSO is; empty without one.
+    pub fn vdso(&self) -> Range<u64> {
+        self.vdso.get().cloned().unwrap_or_default()
+    }
+
     /// True if `pc` is in the vDSO.
     pub fn in_vdso(&self, pc: u64) -> bool {
         self.vdso.get().is_some_and(|range| range.contains(&pc))

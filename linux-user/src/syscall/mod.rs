@@ -4,6 +4,7 @@
 //! name runs: `plain`), has a handler here or in the process, memory or signal code, or is ENOSYS, said once in the log.
 //! Handlers get a [`SysCx`] and return `Result<u64, Errno>`; the codes 512..516 are the signal code's business.
 
+pub mod fast;
 pub mod fcntl;
 pub mod fs;
 pub mod ioctl;

@@ -35,6 +35,10 @@ pub enum LogItem {
 /// Told of each installed region: (host address, length, guest pc).
 pub type InstallHook = Box<dyn Fn(u64, usize, u64) + Send + Sync>;
 
+/// Asked at each system call, state in the CPU and pc behind it: true if the call was done in place. What it does must not
+/// block, change the mode, the address space or code, nor run other guest code.
+pub type FastCall = fn(&mut crate::CpuState) -> bool;
+
 /// Receives log text.
 pub type LogSink = Arc<dyn Fn(LogItem, &str) + Send + Sync>;
 
@@ -65,6 +69,8 @@ pub struct Config {
     pub log_filter: Vec<std::ops::Range<u64>>,
     /// Called for each installed region: (host address, length, guest pc); for profilers' symbol maps.
     pub on_install: Option<InstallHook>,
+    /// System calls that need not leave translated code.
+    pub fast_call: Option<FastCall>,
     /// Renders the CPU for [`LogItem::Cpu`].
     pub dump_cpu: Option<fn(&crate::CpuState) -> String>,
 }
@@ -85,6 +91,7 @@ impl Config {
             log: None,
             log_filter: Vec::new(),
             on_install: None,
+            fast_call: None,
             dump_cpu: None,
         }
     }

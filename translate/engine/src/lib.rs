@@ -22,7 +22,7 @@ mod store;
 pub mod sys;
 mod translate;
 
-pub use config::{Config, InstallHook, LogItem, LogSink, Tier};
+pub use config::{Config, FastCall, InstallHook, LogItem, LogSink, Tier};
 pub use cpu::{CpuState, FaultInfo};
 pub use machine::{EngineMachine, Memory};
 pub use run::Exit;
@@ -99,6 +99,7 @@ impl Engine {
             eval: run::rt_eval as *const () as u64,
             helper: run::rt_helper as *const () as u64,
             return_miss: run::rt_return_miss as *const () as u64,
+            syscall: run::rt_syscall as *const () as u64,
         };
         let runtime = config.back_end.runtime(&fns);
         let base =

@@ -378,6 +378,24 @@ pub(crate) unsafe extern "C" fn rt_return_miss(state: *mut Header, key: u64) -> 
     unsafe { rt_look_up(state, key) }
 }
 
+/// A system call: done in place, or an exit.
+///
+/// # Safety
+/// As [`rt_look_up`]; slots are in memory and pc is set.
+pub(crate) unsafe extern "C" fn rt_syscall(state: *mut Header) -> u32 {
+    // SAFETY: by contract.
+    let (engine, cpu) = unsafe { context(state) };
+    let Some(call) = engine.config.fast_call else { return 0 };
+    if !call(cpu) {
+        return 0;
+    }
+    if cpu.poll().load(Ordering::Acquire) != 0 {
+        cpu.header_mut().exit_code = exit::POLL;
+        return 0;
+    }
+    1
+}
+
 fn operands(h: &Header) -> [u128; 4] {
     h.call_args.map(|[lo, hi]| u128::from(lo) | u128::from(hi) << 64)
 }

@@ -91,8 +91,8 @@ fn successors(block: &Block) -> [Option<u64>; 2] {
         Term::Jump(t) => [None, pc(t)],
         Term::Branch { then, els, .. } => [pc(then), pc(els)],
         Term::Call { ret, .. } | Term::CallIndirect { ret, .. } => [None, Some(ret)],
-        Term::Syscall { .. }
-        | Term::Indirect { .. }
+        Term::Syscall { next } => [None, Some(next)],
+        Term::Indirect { .. }
         | Term::Return { .. }
         | Term::Trap { .. }
         | Term::Resume { .. } => [None, None],

@@ -110,6 +110,9 @@ impl Rt<'_> {
     fn exit(&mut self) {
         self.store_pinned();
         self.switch_to_runtime();
+        self.return_from_enter();
+    }
+    fn return_from_enter(&mut self) {
         self.a.alu_i(Alu::Add, Sz::Q, RSP, 8);
         for r in SAVED.into_iter().rev() {
             self.a.pop(r);
@@ -143,6 +146,21 @@ impl Rt<'_> {
         self.a.bind(leave);
         self.a.alu_i(Alu::Add, Sz::Q, RSP, 8);
         self.a.jmp_rm(entry(RuntimeEntry::Exit));
+    }
+    fn syscall(&mut self, f: u64) {
+        self.store_pinned();
+        self.switch_to_runtime();
+        self.call(f);
+        self.a.mr(Mr::Test, Sz::D, RAX, RAX);
+        let leave = self.a.new_label();
+        self.a.jcc(Cc::E, leave);
+        self.switch_to_guest();
+        self.load_pinned();
+        self.a.ret();
+        self.a.bind(leave);
+        // The return address into translated code is not wanted.
+        self.a.alu_i(Alu::Add, Sz::Q, h(offset_of!(Header, ret_sp)), 8);
+        self.return_from_enter();
     }
     /// A return that did not land on its pad: looks for the pad further up (after longjmp, exceptions, tail calls that
     /// were not balanced), so that the callers' predictions fit again.
@@ -211,6 +229,8 @@ pub(crate) fn runtime(feat: Features, map: &PinMap, fns: &RuntimeFns) -> Runtime
     rt.helper(fns.helper);
     add(&mut rt, RuntimeEntry::ReturnMiss);
     rt.return_miss(fns.return_miss);
+    add(&mut rt, RuntimeEntry::Syscall);
+    rt.syscall(fns.syscall);
     rt.a.finish();
     out.bytes = rt.a.buf;
     out.enter = 0;

@@ -308,6 +308,10 @@ impl C<'_> {
         }
     }
     fn leave(&mut self, pc: u64, code: u32, info: Option<u64>) {
+        self.leave_state(pc, code, info);
+        self.a.jmp_rm(entry(RuntimeEntry::Exit));
+    }
+    fn leave_state(&mut self, pc: u64, code: u32, info: Option<u64>) {
         self.mov_addr(RAX, pc);
         self.a.store(Sz::Q, hdr(offset_of!(Header, pc)), RAX);
         if let Some(i) = info {
@@ -315,7 +319,6 @@ impl C<'_> {
             self.a.store(Sz::Q, hdr(offset_of!(Header, exit_info)), RAX);
         }
         self.a.store_i(Sz::D, hdr(offset_of!(Header, exit_code)), code as i32);
-        self.a.jmp_rm(entry(RuntimeEntry::Exit));
     }
     /// rax = key of a computed address.
     fn key_of(&mut self, addr: Val) {
@@ -406,7 +409,13 @@ impl C<'_> {
                 }
                 self.a.ret();
             }
-            Term::Syscall { next } => self.leave(next, exit::SYSCALL, None),
+            Term::Syscall { next } if self.no_chain => self.leave(next, exit::SYSCALL, None),
+            Term::Syscall { next } => {
+                self.leave_state(next, exit::SYSCALL, None);
+                self.a.call_rm(entry(RuntimeEntry::Syscall));
+                // The runtime looked at the poll word; a call goes forward.
+                self.transfer(Target::Pc(next), 0, b);
+            }
             Term::Trap { kind, pc, info } => self.leave(pc, exit::TRAP | (kind as u32) << 8, Some(info)),
             Term::Resume { pc } => self.leave(pc, exit::RESUME, None),
         }

@@ -61,6 +61,9 @@ fn leave(state: *mut Header, key: u64) -> u64 {
 extern "C" fn look_up(state: *mut Header, key: u64) -> u64 {
     leave(state, key)
 }
+extern "C" fn syscall(_state: *mut Header) -> u32 {
+    0
+}
 extern "C" fn link(state: *mut Header, key: u64, _site: u64) -> u64 {
     leave(state, key)
 }
@@ -194,6 +197,7 @@ impl Host {
             eval: eval as *const () as u64,
             helper: helper as *const () as u64,
             return_miss: look_up as *const () as u64,
+            syscall: syscall as *const () as u64,
         };
         let code = backend.runtime(&fns);
         // SAFETY: fresh mappings; the fixed one is at addresses nothing else uses in a test process.

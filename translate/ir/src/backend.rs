@@ -16,6 +16,9 @@ pub struct RuntimeFns {
     pub helper: u64,
     /// `fn(state, key) -> host address`: a return whose prediction was wrong.
     pub return_miss: u64,
+    /// `fn(state) -> u32`: a system call with slots in memory and pc behind it. Non-zero: it is done, translated code goes
+    /// on there; zero: leave (the exit code is set).
+    pub syscall: u64,
 }
 
 /// The runtime's own host code, generated once per process.

@@ -103,6 +103,8 @@ pub enum RuntimeEntry {
     Helper = 4,
     /// Jumped to when a return was mispredicted; the key in the first scratch register.
     ReturnMiss = 5,
+    /// Called by a system call, with the header as for an exit: returns if the call was done in place, else leaves.
+    Syscall = 6,
     /// First entry free for a back end's own use.
     BackEnd = 8,
 }

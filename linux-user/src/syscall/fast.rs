@@ -1,0 +1,102 @@
+//! System calls that are done without leaving translated code: those that neither block nor touch what this crate keeps.
+//!
+//! Input: the CPU at a system call; output: its result in the CPU, or "not here", and the run loop does the call. The
+//! translator is told of [`call`] only when nobody watches calls (no trace, no debugger).
+
+use super::HANDLERS;
+use crate::arch::Arch;
+use crate::cpu::CpuState;
+use crate::errno::SysResult;
+use crate::guest_mem::GuestMem;
+use crate::mm::Mm;
+use crate::sys::raw_syscall;
+use crate::{gdb, strace};
+use std::ops::Range;
+use std::sync::OnceLock;
+use syscall_tables::{CallId, HOST, Level};
+
+/// Calls without arguments to convert whose host call gives the guest's answer at once.
+const INSTANT: [CallId; 8] = [
+    CallId::Getppid,
+    CallId::Getuid,
+    CallId::Geteuid,
+    CallId::Getgid,
+    CallId::Getegid,
+    CallId::Getpgid,
+    CallId::Getsid,
+    CallId::Umask,
+];
+
+/// Guest numbers above this have no instant calls.
+const NUMBERS: usize = 256;
+
+/// What [`call`] needs to know; a process has one guest architecture and, in one address space, one vDSO.
+struct Fast {
+    arch: &'static dyn Arch,
+    mem: GuestMem,
+    vdso: Range<u64>,
+    /// Host number plus one of instant calls by guest number, or zero.
+    instant: [u16; NUMBERS],
+}
+
+static FAST: OnceLock<Fast> = OnceLock::new();
+
+/// Prepares [`call`] for this process; false if all calls go through the run loop.
+pub fn prepare(arch: &'static dyn Arch, mm: &Mm) -> bool {
+    let abi = arch.abi();
+    if strace::enabled() || !abi.same_data_model(HOST) {
+        return false;
+    }
+    let mut instant = [0; NUMBERS];
+    for (number, entry) in instant.iter_mut().enumerate() {
+        if let Some(call) = abi.call(number as u64)
+            && INSTANT.contains(&call)
+            && call.desc().level == Level::Plain
+            && HANDLERS[call as usize].is_none()
+        {
+            *entry = u16::try_from(call.desc().host_nr + 1).unwrap_or(0);
+        }
+    }
+    let fast = Fast { arch, mem: mm.mem(), vdso: mm.vdso(), instant };
+    FAST.set(fast).is_ok()
+}
+
+/// The engine's hook.
+pub fn call(cpu: &mut CpuState) -> bool {
+    let Some(fast) = FAST.get() else { return false };
+    let (number, args) = fast.arch.syscall_regs(cpu);
+    let result = match fast.instant.get(number as usize) {
+        Some(&host) if host != 0 && !gdb::running() => raw_syscall(i64::from(host) - 1, args),
+        _ if fast.vdso.contains(&cpu.pc()) => {
+            match vdso_call(fast.mem, fast.arch.abi(), number, &args) {
+                Some(result) => result,
+                None => return false,
+            }
+        }
+        _ => return false,
+    };
+    fast.arch.set_result(cpu, result);
+    true
+}
+
+/// A call made by the guest's vDSO, answered from the host's: no dispatch, no trace, no kernel. None: as any other call.
+pub fn vdso_call(mem: GuestMem, abi: syscall_tables::Arch, number: u64, args: &[u64; 6]) -> Option<SysResult> {
+    if !abi.same_data_model(HOST) {
+        return None;
+    }
+    let (clock, out, unit) = match abi.call(number)? {
+        CallId::ClockGettime => (args[0] as i32, args[1], 1),
+        // With a time zone it is no longer about the time.
+        CallId::Gettimeofday if args[0] != 0 && args[1] == 0 => (libc::CLOCK_REALTIME, args[0], 1000),
+        _ => return None,
+    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the argument is ours; the C library asks the host's vDSO.
+    if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
+        return None;
+    }
+    let (seconds, part) = (time.tv_sec as u64, time.tv_nsec as u64 / unit);
+    // Two single stores: cheaper than a copy of so few bytes.
+    let stored = mem.write(out, &seconds).and_then(|()| mem.write(out.wrapping_add(8), &part));
+    Some(stored.map(|()| 0))
+}
