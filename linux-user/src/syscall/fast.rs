@@ -67,12 +67,10 @@ pub fn call(cpu: &mut CpuState) -> bool {
     let (number, args) = fast.arch.syscall_regs(cpu);
     let result = match fast.instant.get(number as usize) {
         Some(&host) if host != 0 && !gdb::running() => raw_syscall(i64::from(host) - 1, args),
-        _ if fast.vdso.contains(&cpu.pc()) => {
-            match vdso_call(fast.mem, fast.arch.abi(), number, &args) {
-                Some(result) => result,
-                None => return false,
-            }
-        }
+        _ if fast.vdso.contains(&cpu.pc()) => match vdso_call(fast.mem, fast.arch.abi(), number, &args) {
+            Some(result) => result,
+            None => return false,
+        },
         _ => return false,
     };
     fast.arch.set_result(cpu, result);
@@ -80,7 +78,12 @@ pub fn call(cpu: &mut CpuState) -> bool {
 }
 
 /// A call made by the guest's vDSO, answered from the host's: no dispatch, no trace, no kernel. None: as any other call.
-pub fn vdso_call(mem: GuestMem, abi: syscall_tables::Arch, number: u64, args: &[u64; 6]) -> Option<SysResult> {
+pub fn vdso_call(
+    mem: GuestMem,
+    abi: syscall_tables::Arch,
+    number: u64,
+    args: &[u64; 6],
+) -> Option<SysResult> {
     if !abi.same_data_model(HOST) {
         return None;
     }
