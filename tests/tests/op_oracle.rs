@@ -1,8 +1,8 @@
 //! The definitions of the vector, floating-point and cryptographic operations against an independent emulator.
 //!
 //! One AArch64 instruction per operation and shape is assembled into a small static program, which applies it to
-//! operands from a file and writes results, status and flags; the evaluator must give the same bits. Skipped, saying
-//! so, where the cross compiler or an emulator is missing. `OMNIRUN_ORACLE_RUNS` sets the operand sets per row.
+//! operands from a file and writes results, status and flags; the evaluator must give the same bits. Where the cross
+//! compiler or an emulator is missing it fails with what to install. `OMNIRUN_ORACLE_RUNS` sets the operand sets per row.
 
 use ir::testing::Rng;
 use ir::{Attr, Fp, FpRules, FpState, Inst, NanRule, Op, Round, Shape, Size, Type, Val, interp};
@@ -611,20 +611,21 @@ fn operand(rng: &mut Rng, s: Option<Shape>) -> u128 {
     v
 }
 
-fn emulator() -> Option<PathBuf> {
-    let aarch64 = omnirun_tests::list::Guest::named("aarch64").expect("a guest of ours");
-    aarch64.reference().or_else(|| {
+fn emulator() -> PathBuf {
+    let installed = || {
         let p = PathBuf::from("/usr/bin/qemu-aarch64");
-        p.exists().then_some(p)
-    })
+        assert!(p.exists(), "{} is missing: install the package qemu-user", p.display());
+        p
+    };
+    omnirun_tests::list::Guest::named("aarch64")
+        .expect("a guest of ours")
+        .reference()
+        .unwrap_or_else(installed)
 }
 
 #[test]
 fn operations_agree_with_another_emulator() {
-    let Some(emulator) = emulator() else {
-        eprintln!("skipped: no reference emulator");
-        return;
-    };
+    let emulator = emulator();
     let rows = rows();
     let dir = std::env::temp_dir().join(format!("omnirun-oracle-{}", std::process::id()));
     std::fs::create_dir_all(&dir).expect("a temporary directory");
@@ -633,14 +634,9 @@ fn operations_agree_with_another_emulator() {
     let built = Command::new("aarch64-linux-gnu-gcc")
         .args(["-nostdlib", "-static", "-o"])
         .args([&exe, &src])
-        .status();
-    match built {
-        Err(e) => {
-            eprintln!("skipped: no cross compiler: {e}");
-            return;
-        }
-        Ok(status) => assert!(status.success(), "the oracle program assembles"),
-    }
+        .status()
+        .unwrap_or_else(|e| panic!("aarch64-linux-gnu-gcc: {e}: install the package gcc-aarch64-linux-gnu"));
+    assert!(built.success(), "the oracle program assembles");
     let runs: usize = std::env::var("OMNIRUN_ORACLE_RUNS").ok().and_then(|s| s.parse().ok()).unwrap_or(200);
     let mut rng = Rng::new(11);
     let mut input = Vec::new();

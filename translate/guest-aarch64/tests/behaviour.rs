@@ -94,6 +94,13 @@ fn branches_lead_where_they_say() {
             other => panic!("{insn:#x}: {other:?}"),
         }
     }
+    // bc.ne .+8
+    match term(0x5400_0051) {
+        Term::Branch { cc, then, els, .. } => {
+            assert_eq!((cc, then, els), (ir::Cc::Ne, Target::Pc(PC + 8), Target::Pc(PC + 4)));
+        }
+        other => panic!("{other:?}"),
+    }
     // b.al is no branch
     assert_eq!(term(0x5400_004e), Term::Jump(Target::Pc(PC + 8)));
     assert!(matches!(term(0xd61f_0200), Term::Indirect { .. }));
@@ -301,10 +308,28 @@ fn wide_atomics_and_rcpc3() {
     // swpp x2, x3, [x1]
     vm.run(&[0x1923_8022]);
     assert_eq!((vm.x(2) & 0xff, vm.x(3) & 0xff, vm.m.memory[0x40]), (0xf0, 0x0f, 0xff));
+    // ldsetp x2, x3, [x1]: 0x0f and 0xf0 or-ed into what swpp stored
+    let before = (vm.m.memory[0x40], vm.m.memory[0x48]);
+    vm.set_x(2, 0x0f);
+    vm.set_x(3, 0xf0);
+    vm.run(&[0x1923_3022]);
+    assert_eq!((vm.x(2) as u8, vm.x(3) as u8), before);
+    assert_eq!((vm.m.memory[0x40], vm.m.memory[0x48]), (before.0 | 0x0f, before.1 | 0xf0));
+    // stlur q4, [x1, #-16]; ldapur d5, [x1, #-8]; ldapur b6, [x1, #-1]; stlur h4, [x1, #-32]
+    let q = 0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100u128;
+    vm.m.set_slot(cpu::v(4), q);
+    vm.run(&[0x1d9f_0824, 0xdd5f_8825, 0x1d5f_f826, 0x5d1e_0824]);
+    assert_eq!(vm.m.memory[0x30..0x40], q.to_le_bytes());
+    assert_eq!((vm.m.slot(cpu::v(5)), vm.m.slot(cpu::v(6))), (0x0f0e_0d0c_0b0a_0908, 0x0f));
+    assert_eq!(vm.m.memory[0x20..0x23], [0, 1, 0]);
+    // stl1 {v4.d}[0], [x1]; ldap1 {v5.d}[1], [x1]: the other half stays
+    vm.run(&[0x0d01_8424, 0x4d41_8425]);
+    assert_eq!(vm.m.memory[0x40..0x48], q.to_le_bytes()[..8]);
+    assert_eq!(vm.m.slot(cpu::v(5)), 0x0706_0504_0302_0100_0f0e_0d0c_0b0a_0908);
     // stilp x2, x3, [x1, #-16]!; ldiapp x4, x5, [x1], #16
     vm.run(&[0xd903_0822, 0xd945_0824]);
     assert_eq!((vm.x(4), vm.x(5), vm.x(1)), (vm.x(2), vm.x(3), MEM + 0x40));
-    assert_eq!(vm.m.memory[0x30], 0xf0);
+    assert_eq!(vm.x(2) as u8, vm.m.memory[0x30]);
     // stlr w2, [x1, #-4]!; ldapr w6, [x1], #4
     vm.run(&[0x9980_0822, 0x99c0_0826]);
     assert_eq!((vm.x(6), vm.x(1)), (vm.x(2) & 0xffff_ffff, MEM + 0x40));
@@ -391,6 +416,31 @@ fn system_registers() {
     // msr tpidrro_el0, x1 and an unknown register are undefined
     for insn in [0xd51b_d061, 0xd53c_1000, 0xd538_1000] {
         assert!(matches!(vm.run_at(PC, &[insn], false), BlockExit::Trap { kind: TrapKind::Illegal, .. }));
+    }
+}
+
+#[test]
+fn maintenance_and_waits_change_nothing() {
+    let mut vm = Vm::new("max");
+    vm.set_x(0, MEM + 0x95);
+    let (state, memory) = (vm.m.state.clone(), vm.m.memory.clone());
+    // cfp, dvp, cpp rctx, x0; dc cvap, cvadp, x0; dsb ishnxs; wfet, wfit of a time that has passed
+    for insn in [
+        0xd50b_7380u32,
+        0xd50b_73a0,
+        0xd50b_73e0,
+        0xd50b_7c20,
+        0xd50b_7d20,
+        0xd503_3a3f,
+        0xd503_1000,
+        0xd503_1020,
+    ] {
+        let exit = vm.run_at(PC, &[insn], false);
+        assert!(
+            matches!(exit, BlockExit::Next(pc) | BlockExit::Resume { pc } if pc == PC + 4),
+            "{insn:#x}: {exit:?}"
+        );
+        assert!(vm.m.state == state && vm.m.memory == memory, "{insn:#x}");
     }
 }
 

@@ -106,10 +106,9 @@ fn validity_agrees_with_objdump() {
         .args(["-D", "-z", "-b", "binary", "-maarch64"])
         .arg(&file)
         .output();
-    let Ok(run) = run else {
-        eprintln!("aarch64-linux-gnu-objdump is not installed: nothing compared");
-        return;
-    };
+    let run = run.unwrap_or_else(|e| {
+        panic!("aarch64-linux-gnu-objdump: {e}: install the package binutils-aarch64-linux-gnu")
+    });
     std::fs::remove_dir_all(&dir).unwrap();
     let text = String::from_utf8_lossy(&run.stdout);
     let lines: Vec<&str> =

@@ -1,33 +1,27 @@
 //! The same instructions as translated code: an engine over a memory that holds only them.
 
-use crate::state::{FPSR_MASK, State, WINDOW, WINDOW_SIZE};
+use crate::state::{FPSR_MASK, PC, State, WINDOW, WINDOW_SIZE};
 use engine::{Config, CpuState, Engine, Exit, Memory};
 use guest_aarch64::{Aarch64, cpu};
 use host_x86_64::X86_64;
 use ir::state::{flags_from_mem, flags_to_mem};
 use ir::{Guest, Size, SlotId, TrapKind};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// Where code is placed, each piece after the last so that nothing needs to be invalidated.
-const CODE: u64 = 0x10_0000;
-const STEP: u64 = 512;
 /// `svc 0`
 const SVC: u32 = 0xd400_0001;
 
 /// The instructions at their place, followed by a system call; the window is host memory at its own address.
 #[derive(Default)]
 struct Code {
-    at: AtomicU64,
     bytes: Mutex<Vec<u8>>,
 }
 
 impl Memory for Code {
     fn fetch(&self, addr: u64, buf: &mut [u8]) -> usize {
-        let at = self.at.load(Ordering::Relaxed);
         let bytes = self.bytes.lock().expect("no panic while locked");
-        let code = usize::try_from(addr.wrapping_sub(at)).ok().and_then(|i| bytes.get(i..)).unwrap_or(&[]);
+        let code = usize::try_from(addr.wrapping_sub(PC)).ok().and_then(|i| bytes.get(i..)).unwrap_or(&[]);
         let n = code.len().min(buf.len());
         buf[..n].copy_from_slice(&code[..n]);
         n
@@ -130,12 +124,11 @@ pub struct Jit {
     engine: Box<Engine>,
     cpu: Option<Box<CpuState>>,
     memory: Arc<Code>,
-    next: u64,
     _user: Option<std::sync::MutexGuard<'static, ()>>,
 }
 
 fn make_engine(memory: &Arc<Code>) -> Box<Engine> {
-    let guest = Aarch64::new(cpu::Cpu::default());
+    let guest = Aarch64::new(cpu::Cpu::parse("max").expect("a model"));
     let back = X86_64::detect(guest.slots());
     let mut config = Config::new(Box::new(guest), memory.clone(), Box::new(back));
     config.arena = 64 << 20;
@@ -152,15 +145,14 @@ impl Jit {
         let memory = Arc::new(Code::default());
         let engine = make_engine(&memory);
         let cpu = Some(engine.new_cpu());
-        Jit { engine, cpu, memory, next: CODE, _user: user }
+        Jit { engine, cpu, memory, _user: user }
     }
 
     /// Selects the instructions.
     pub fn select(&mut self, code: &[u32]) {
-        self.next += STEP;
         let bytes = code.iter().chain([&SVC]).flat_map(|w| w.to_le_bytes()).collect();
         *self.memory.bytes.lock().expect("no panic while locked") = bytes;
-        self.memory.at.store(self.next, Ordering::Relaxed);
+        self.engine.invalidate(PC..PC + 4096);
     }
 
     fn offset(&self, slot: SlotId) -> usize {
@@ -184,7 +176,7 @@ impl Jit {
         if !before.window.is_empty() {
             set_window(0, &before.window);
         }
-        c.set_pc(self.next);
+        c.set_pc(PC);
         RUNNING.set((&raw const *self.engine, &raw mut *c));
         let exit = self.engine.run(&mut c);
         RUNNING.set((std::ptr::null(), std::ptr::null_mut()));
@@ -204,7 +196,7 @@ impl Jit {
             fpcr: c.read_u32(self.offset(cpu::FPCR)),
             fpsr: fp | before.fpsr & !FPSR_MASK,
             status,
-            pc_delta: pc.wrapping_sub(self.next),
+            pc_delta: pc.wrapping_sub(PC),
             window: if before.window.is_empty() { Vec::new() } else { window().to_vec() },
         };
         self.cpu = Some(c);

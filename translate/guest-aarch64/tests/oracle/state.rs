@@ -1,5 +1,7 @@
 //! CPU states for the instruction tests: their layout on the wire and random ones with values where instructions differ.
 
+/// Where the code lies, in all three: `code_insn` of the runner.
+pub const PC: u64 = 0x4000_8004;
 /// Where the memory window of a state lies in the guest.
 pub const WINDOW: u64 = 0x4000_0400;
 /// Its size.
