@@ -103,6 +103,28 @@ pub struct HostSlots {
     mask: AtomicU64,
     /// The guest's blocked mask, for the signals that the host cannot block ([`SYNC_MASK`]).
     blocked: AtomicU64,
+    /// Requests of other emulated tasks: the last of each kind, see [`request`].
+    requests: [AtomicU64; request::KINDS],
+}
+
+/// Requests to a guest thread: a SIGTRAP that carries [`request::CODE`] and a value whose low byte is the kind.
+pub mod request {
+    /// `si_code` of a request: sent by `rt_tgsigqueueinfo`, and no kernel's.
+    pub const CODE: i32 = -0x4f6d;
+    /// How many kinds there are.
+    pub const KINDS: usize = 6;
+    /// Stay where you are: the process writes its core file.
+    pub const PARK: u8 = 0;
+    /// A stop under ptrace that no tracer took.
+    pub const STOP: u8 = 1;
+    /// A tracer has attached.
+    pub const ATTACH: u8 = 2;
+    /// PTRACE_INTERRUPT.
+    pub const INTERRUPT: u8 = 3;
+    /// A signal that handlers cannot catch came from the host: the second byte is its number.
+    pub const SIGNAL: u8 = 4;
+    /// A seccomp filter was installed by another thread.
+    pub const SECCOMP: u8 = 5;
 }
 
 impl Default for HostSlots {
@@ -116,8 +138,23 @@ impl Default for HostSlots {
             recorded: AtomicU64::new(0),
             mask: AtomicU64::new(MASK_UNKNOWN),
             blocked: AtomicU64::new(0),
+            requests: [const { AtomicU64::new(0) }; request::KINDS],
         }
     }
+}
+
+/// Marks a request as present whatever its value.
+const REQUEST_SET: u64 = 1 << 63;
+
+/// Sends a request to a guest thread of this or another process.
+pub fn send_request(pid: i32, tid: i32, value: u64) -> SysResult {
+    let mut info = [0u8; SIGINFO_SIZE];
+    info[..4].copy_from_slice(&libc::SIGTRAP.to_ne_bytes());
+    info[8..12].copy_from_slice(&request::CODE.to_ne_bytes());
+    info[16..20].copy_from_slice(&(std::process::id() as i32).to_ne_bytes());
+    info[24..32].copy_from_slice(&value.to_ne_bytes());
+    let args = [pid as u64, tid as u64, libc::SIGTRAP as u64, info.as_ptr() as u64, 0, 0];
+    raw_syscall(libc::SYS_rt_tgsigqueueinfo, args)
 }
 
 /// No host mask of a guest thread: the CPU's signals are open in all of them.
@@ -189,6 +226,19 @@ impl HostSlots {
         let index = first.trailing_zeros();
         self.recorded.fetch_and(!(1 << index), Ordering::AcqRel);
         self.slots[index as usize].take()
+    }
+
+    /// Takes the last request of a kind, if there is one: the value it carried.
+    pub fn take_request(&self, kind: u8) -> Option<u64> {
+        match self.requests[usize::from(kind)].swap(0, Ordering::AcqRel) {
+            0 => None,
+            value => Some(value & !REQUEST_SET),
+        }
+    }
+
+    /// True if a request of the kind waits.
+    pub fn has_request(&self, kind: u8) -> bool {
+        self.requests[usize::from(kind)].load(Ordering::Acquire) != 0
     }
 
     /// The recorded signals as a mask.
@@ -311,24 +361,38 @@ const GREG_RCX: usize = libc::REG_RCX as usize;
 /// The one host handler. Runs on the thread's host alternate stack with all asynchronous signals blocked.
 unsafe extern "C" fn handler(sig: i32, info: *const libc::siginfo_t, context: *mut libc::c_void) {
     let uc = context.cast::<libc::ucontext_t>();
+    // SAFETY: the kernel passes a valid siginfo.
+    let code = unsafe { (*info).si_code };
+    let is_request = sig == libc::SIGTRAP && code == request::CODE;
     let Some(slots) = current() else {
+        if is_request {
+            return;
+        }
         // A thread that is no guest's, or not yet.
-        if SYNC_MASK & bit(sig) != 0 {
+        if SYNC_MASK & bit(sig) != 0 && code > 0 {
             die_of_own_fault(sig, info, uc);
         } else {
             postpone(sig, info, uc);
         }
         return;
     };
-    // SAFETY: the kernel passes a valid siginfo.
-    let code = unsafe { (*info).si_code };
     if SYNC_MASK & bit(sig) != 0 && code > 0 {
         // SAFETY: the kernel's arguments, the hooks of `bind`.
         unsafe { fault(slots, sig, info, uc) };
         return;
     }
-    slots.record(sig, info.cast());
-    if SYNC_MASK & bit(sig) != 0 {
+    if is_request {
+        // SAFETY: a siginfo with a value.
+        let value = unsafe { (*info).si_value().sival_ptr as u64 };
+        if let Some(word) = slots.requests.get((value & 0xff) as usize) {
+            word.store(value | REQUEST_SET, Ordering::Release);
+        }
+    } else {
+        slots.record(sig, info.cast());
+    }
+    if is_request {
+        // Nothing of the mask changes.
+    } else if SYNC_MASK & bit(sig) != 0 {
         if slots.blocked.load(Ordering::Relaxed) & bit(sig) != 0 {
             return;
         }
@@ -347,14 +411,20 @@ unsafe extern "C" fn handler(sig: i32, info: *const libc::siginfo_t, context: *m
     }
 }
 
-/// A new thread starts with one signal open that the host C library keeps for itself and that is the guest's here: it
-/// goes back to the kernel until the thread is ready.
+/// A new thread starts with one signal open that the host C library keeps for itself and that is the guest's here, and
+/// threads of the emulator have the CPU's signals open, which somebody may send: the signal goes back to the kernel, for
+/// another thread if it was not for this one.
 fn postpone(sig: i32, info: *const libc::siginfo_t, uc: *mut libc::ucontext_t) {
     // SAFETY: the kernel's frame; its mask is 8 bytes.
-    unsafe { (&raw mut (*uc).uc_sigmask).cast::<u64>().write(ALL_ASYNC) };
+    unsafe { *(&raw mut (*uc).uc_sigmask).cast::<u64>() |= ALL_ASYNC | bit(sig) };
     let pid = raw_syscall(libc::SYS_getpid, [0; 6]).unwrap_or(0);
     let tid = raw_syscall(libc::SYS_gettid, [0; 6]).unwrap_or(0);
-    let _ = raw_syscall(libc::SYS_rt_tgsigqueueinfo, [pid, tid, sig as u64, info as u64, 0, 0]);
+    // SAFETY: the kernel passes a valid siginfo.
+    if unsafe { (*info).si_code } == libc::SI_TKILL {
+        let _ = raw_syscall(libc::SYS_rt_tgsigqueueinfo, [pid, tid, sig as u64, info as u64, 0, 0]);
+    } else {
+        let _ = raw_syscall(libc::SYS_rt_sigqueueinfo, [pid, sig as u64, info as u64, 0, 0, 0]);
+    }
 }
 
 /// A fault of the CPU: in a guarded copy of guest memory, in translated code, or (a bug) in the emulator.

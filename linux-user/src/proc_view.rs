@@ -172,16 +172,17 @@ fn content_fd(content: &[u8], flags: u64) -> SysResult {
 }
 
 /// One line of the host's `maps`.
-struct HostVma<'a> {
-    range: Range<u64>,
+pub(crate) struct HostVma<'a> {
+    pub range: Range<u64>,
     private: char,
-    offset: u64,
+    pub offset: u64,
     device: &'a str,
-    inode: &'a str,
-    name: &'a str,
+    pub inode: &'a str,
+    pub name: &'a str,
 }
 
-fn host_vma(line: &str) -> Option<HostVma<'_>> {
+/// Reads one; none if the line is something else.
+pub(crate) fn host_vma(line: &str) -> Option<HostVma<'_>> {
     let mut rest = line;
     let mut field = || {
         let end = rest.find(' ').unwrap_or(rest.len());

@@ -99,6 +99,10 @@ pub struct Process {
     pub exec: Arc<ExecConfig>,
     /// The value last given to `personality`.
     pub personality: AtomicU32,
+    /// The thread that ends the process by a signal and may write a core file; zero before.
+    pub dying: AtomicI32,
+    /// How many threads wait for that.
+    pub parked: AtomicU32,
 }
 
 impl Process {
@@ -110,6 +114,8 @@ impl Process {
             leader_exit: AtomicI32::new(0),
             exec,
             personality: AtomicU32::new(0),
+            dying: AtomicI32::new(0),
+            parked: AtomicU32::new(0),
         }
     }
 
@@ -227,6 +233,7 @@ impl Task {
             vforked: false,
         });
         host_signal::install_sync_handlers();
+        crate::process::core_file::follow_limit(&task.sighand);
         task.note_blocked(blocked);
         task.bind();
         task.enrol();

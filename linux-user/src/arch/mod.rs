@@ -43,6 +43,18 @@ pub struct Placement {
     pub task_size: u64,
 }
 
+/// Types of register notes (kernel UAPI `linux/elf.h`).
+#[allow(missing_docs, reason = "the kernel's names")]
+pub mod nt {
+    pub const PRSTATUS: u32 = 1;
+    pub const PRFPREG: u32 = 2;
+    pub const ARM_TLS: u32 = 0x401;
+    pub const ARM_HW_BREAK: u32 = 0x402;
+    pub const ARM_HW_WATCH: u32 = 0x403;
+    pub const ARM_SYSTEM_CALL: u32 = 0x404;
+    pub const ARM_PAC_MASK: u32 = 0x406;
+}
+
 /// How the debugger sees one register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct GdbRegister {
@@ -130,8 +142,14 @@ pub trait Arch: SignalArch + Send + Sync {
     /// Registers as `-d cpu` prints them; `vectors` adds the floating-point ones.
     fn dump(&self, engine: &Engine, cpu: &CpuState, vectors: bool) -> String;
 
-    /// `user_regs_struct` as ptrace and core dumps show it.
-    fn general_regset(&self, engine: &Engine, cpu: &CpuState) -> Vec<u8>;
+    /// The register sets that ptrace and core dumps show, by note type; [`nt::PRSTATUS`] comes first.
+    fn regsets(&self) -> &'static [u32];
+
+    /// One of them, in the guest kernel's layout.
+    fn regset(&self, engine: &Engine, cpu: &CpuState, note: u32) -> Option<Vec<u8>>;
+
+    /// Sets one of them, all of it; false if it cannot be set to that.
+    fn set_regset(&self, engine: &Engine, cpu: &mut CpuState, note: u32, bytes: &[u8]) -> bool;
 
     /// Target description for the debugger: `target.xml`.
     fn gdb_description(&self) -> &str;

@@ -251,10 +251,11 @@ fn put_tid(task: &Task, addr: u64, tid: i32) {
     let _ = task.mm.mem().write(addr, &tid);
 }
 
-/// Binds a fresh task to the calling host thread.
+/// Binds a fresh task to the calling host thread, which started with all signals blocked; the CPU's are opened.
 fn enter(task: &mut Task) {
     task.bind();
     task.enrol();
+    host_signal::set_mask(ALL_ASYNC);
 }
 
 /// Parent and child meet here: zero until the child's tid is known.
@@ -300,6 +301,8 @@ fn new_thread(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     let started = Arc::new(Started { tid: AtomicI32::new(0) });
     let theirs = started.clone();
     let args = *args;
+    // Until the thread has its slots no signal can be recorded there, not even one of the CPU's that somebody sends.
+    host_signal::set_mask(host_signal::ALL_SIGNALS);
     let spawned = std::thread::Builder::new().stack_size(HOST_STACK).spawn(move || {
         let parcel = parcel;
         let mut task = parcel.0;
@@ -308,12 +311,6 @@ fn new_thread(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
         let unshare = !args.flags & (flag::FILES | flag::FS);
         if unshare != 0 {
             let _ = raw_syscall(libc::SYS_unshare, [unshare, 0, 0, 0, 0, 0]);
-        }
-        if args.flags & flag::PARENT_SETTID != 0 {
-            put_tid(&task, args.parent_tid, task.tid);
-        }
-        if args.flags & flag::CHILD_SETTID != 0 {
-            put_tid(&task, args.child_tid, task.tid);
         }
         // Without memory for the handlers' stack the thread could not live; the kernel would have said ENOMEM.
         match HostAltStack::install() {
@@ -324,6 +321,12 @@ fn new_thread(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
             }
         }
         enter(&mut task);
+        if args.flags & flag::PARENT_SETTID != 0 {
+            put_tid(&task, args.parent_tid, task.tid);
+        }
+        if args.flags & flag::CHILD_SETTID != 0 {
+            put_tid(&task, args.child_tid, task.tid);
+        }
         theirs.set(task.tid);
         drop(theirs);
         let code = crate::run::run_task(&mut task);
@@ -331,6 +334,7 @@ fn new_thread(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
         // SAFETY: null is always allowed; signals are blocked and the slots go with the task.
         unsafe { host_signal::attach(std::ptr::null()) };
     });
+    host_signal::set_mask(ALL_ASYNC);
     spawned.map_err(|_| Errno::EAGAIN)?;
     let tid = started.wait();
     if tid < 0 { Err(Errno(-tid)) } else { Ok(tid as u64) }
@@ -399,6 +403,8 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     // Translation fetches code under its own lock, so that one comes before the map's.
     let engine_locks = engine.fork_guard();
     let mm_lock = mm.lock();
+    // Also the CPU's own signals: what is recorded in the child is then only what came for the child.
+    host_signal::set_mask(host_signal::ALL_SIGNALS);
     // The C library's fork keeps its allocator's locks consistent, so it is taken whenever it can express the request.
     let result = if plain && host.flags == 0 {
         // SAFETY: our own locks are held; the child continues as the only thread.
@@ -409,6 +415,10 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     } else {
         raw_syscall(libc::SYS_clone3, [&raw const host as u64, size_of::<HostCloneArgs>() as u64, 0, 0, 0, 0])
     };
+    if result == Ok(0) {
+        cx.task.slots.clear();
+    }
+    host_signal::set_mask(ALL_ASYNC);
     drop(mm_lock);
     if result == Ok(0) {
         engine_locks.child(&cx.task.cpu);
@@ -432,7 +442,6 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     process.personality.store(task.process.personality.load(Ordering::Relaxed), Ordering::Relaxed);
     task.process = Arc::new(process);
     task.enrol();
-    task.slots.clear();
     task.robust_list = (0, 0);
     task.clear_child_tid = if args.flags & flag::CHILD_CLEARTID != 0 { args.child_tid } else { 0 };
     task.mask_stale = true;
@@ -495,12 +504,6 @@ unsafe extern "C" fn born(birth: *mut libc::c_void) -> ! {
     task.tid = pid;
     task.process.pid.store(pid, Ordering::Relaxed);
     let args = &birth.args;
-    if args.flags & flag::PARENT_SETTID != 0 {
-        put_tid(task, args.parent_tid, pid);
-    }
-    if args.flags & flag::CHILD_SETTID != 0 {
-        put_tid(task, args.child_tid, pid);
-    }
     if args.flags & flag::CLEAR_SIGHAND != 0 {
         task.sighand.clear_handlers();
     }
@@ -508,6 +511,12 @@ unsafe extern "C" fn born(birth: *mut libc::c_void) -> ! {
         let _ = stack.activate();
     }
     enter(task);
+    if args.flags & flag::PARENT_SETTID != 0 {
+        put_tid(task, args.parent_tid, pid);
+    }
+    if args.flags & flag::CHILD_SETTID != 0 {
+        put_tid(task, args.child_tid, pid);
+    }
     // SAFETY: as above: `started` outlives the birth.
     unsafe { (*birth.started).set(pid) };
     let code = crate::run::run_task(task);
@@ -525,6 +534,8 @@ fn bear(mut birth: Birth, host: &mut HostCloneArgs) -> SysResult {
     host.flags |= flag::VM | flag::VFORK | birth.args.flags & flag::SIGHAND;
     host.stack = stack;
     host.stack_size = size;
+    // Neither may the child's signals be recorded in our slots, nor ours while they are not bound.
+    host_signal::set_mask(host_signal::ALL_SIGNALS);
     // SAFETY: the child gets its own stack and a birth that outlives it; it borrows our thread-local storage while the
     // kernel suspends us, and the slots pointer in it is put back below.
     let pid =
@@ -548,6 +559,7 @@ fn new_sharing_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
         let pid = bear(birth, &mut host);
         // The child left its own pointers in the thread-local storage that it borrowed.
         cx.task.bind();
+        host_signal::set_mask(ALL_ASYNC);
         let pid = pid?;
         put_pidfd(cx, args, pidfd)?;
         return Ok(pid);

@@ -2,6 +2,7 @@
 //! arguments (waiting, scheduling, credentials) is a plain call in the syscall tables.
 
 mod clone;
+pub mod core_file;
 mod exec;
 pub mod exit;
 mod futex;

@@ -7,6 +7,7 @@ use crate::errno::Errno;
 use crate::host_signal::{self, ALL_ASYNC, KSigaction, NSIG, SYNC_MASK, bit};
 use crate::task::lock;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// `sa_flags` bits (the same on all our guests but MIPS, whose table converts them).
 pub mod sa {
@@ -153,12 +154,34 @@ impl SigHand {
 
     fn each_ignored_sync(&self, act: impl Fn(i32)) {
         let actions = lock(&self.actions);
-        for sig in host_signal::SYNC_SIGNALS {
-            if actions[sig as usize - 1].handler == SIG_IGN {
+        for sig in 1..=NSIG as i32 {
+            if (SYNC_MASK | CAUGHT.load(Ordering::Relaxed)) & bit(sig) != 0
+                && actions[sig as usize - 1].handler == SIG_IGN
+            {
                 act(sig);
             }
         }
     }
+
+    /// Sets which signals come to us even if their action is default or ignore, and tells the host of those that change.
+    pub fn catch(&self, set: u64) {
+        let actions = lock(&self.actions);
+        let former = CAUGHT.swap(set, Ordering::Relaxed);
+        for (index, action) in actions.iter().enumerate() {
+            if (former ^ set) >> index & 1 != 0 && action.handler <= SIG_IGN {
+                let _ = tell_host(index as i32 + 1, action);
+            }
+        }
+    }
+}
+
+/// Signals that come to us whatever their action: those that write a core file while one is wanted, and all of a traced
+/// process.
+static CAUGHT: AtomicU64 = AtomicU64::new(0);
+
+/// The set that [`SigHand::catch`] gave.
+pub fn caught() -> u64 {
+    CAUGHT.load(Ordering::Relaxed)
 }
 
 fn tell_host(sig: i32, action: &SigAction) -> Result<(), Errno> {
@@ -167,7 +190,7 @@ fn tell_host(sig: i32, action: &SigAction) -> Result<(), Errno> {
     }
     let child_flags = action.flags & (sa::NOCLDSTOP | sa::NOCLDWAIT);
     let host = match action.handler {
-        SIG_DFL | SIG_IGN => {
+        SIG_DFL | SIG_IGN if caught() & bit(sig) == 0 || matches!(sig, libc::SIGKILL | libc::SIGSTOP) => {
             KSigaction { handler: action.handler, flags: child_flags, restorer: 0, mask: ALL_ASYNC }
         }
         _ => host_signal::recording_action(child_flags),

@@ -27,7 +27,7 @@ mod action;
 mod info;
 mod syscalls;
 
-pub use action::{DefaultAction, SIG_DFL, SIG_IGN, SigAction, SigHand, default_action, sa};
+pub use action::{DefaultAction, SIG_DFL, SIG_IGN, SigAction, SigHand, caught, default_action, sa};
 pub use info::{SigInfo, code};
 pub use syscalls::*;
 
@@ -221,6 +221,7 @@ pub trait SignalArch {
 /// [`Exit::Poll`]: engine::Exit
 pub fn deliver(task: &mut Task) {
     loop {
+        crate::process::core_file::attend(task);
         task.cpu.clear_poll();
         while let Some(raw) = task.slots.take(task.blocked) {
             task.mask_stale = true;
@@ -254,7 +255,12 @@ pub fn sync_mask(task: &mut Task) -> bool {
     match task.slots.open(task.blocked) {
         Ok(()) => {
             task.mask_stale = false;
-            !task.slots.deliverable(task.blocked)
+            let more = task.slots.deliverable(task.blocked);
+            if more {
+                // One of the CPU's, recorded while the guest blocked it: the caller may not deliver itself.
+                task.slots.kick();
+            }
+            !more
         }
         Err(_) => false,
     }
@@ -281,7 +287,7 @@ fn deliver_one(task: &mut Task, info: &SigInfo) {
                 let pid = task.process.pid() as u64;
                 let _ = raw_syscall(libc::SYS_kill, [pid, libc::SIGSTOP as u64, 0, 0, 0, 0]);
             }
-            DefaultAction::Terminate => terminate(sig),
+            DefaultAction::Terminate => terminate(task, info),
         },
         _ => enter_handler(task, info, action),
     }
@@ -332,7 +338,7 @@ fn enter_handler(task: &mut Task, info: &SigInfo, action: SigAction) {
 /// The kernel's `force_sigsegv`: a frame could not be made or read.
 fn force_segv(task: &mut Task, failed: i32) {
     if failed == libc::SIGSEGV {
-        terminate(libc::SIGSEGV);
+        terminate(task, &SigInfo::fault(libc::SIGSEGV, code::SI_KERNEL, 0));
     }
     force(task, &SigInfo::fault(libc::SIGSEGV, code::SI_KERNEL, 0));
 }
@@ -347,16 +353,18 @@ pub fn force(task: &mut Task, info: &SigInfo) {
     let action = task.sighand.get(sig);
     task.restart = None;
     if task.blocked & bit(sig) != 0 || action.handler <= SIG_IGN {
-        terminate(sig);
+        terminate(task, info);
     }
     task.mask_stale = true;
     enter_handler(task, info, action);
 }
 
 /// Ends the process by a signal's default action.
-pub fn terminate(sig: i32) -> ! {
+pub fn terminate(task: &mut Task, info: &SigInfo) -> ! {
+    let sig = info.signo();
     crate::strace::killed(sig);
     crate::process::exit::flush();
+    crate::process::core_file::write(task, info);
     crate::gdb::dying(sig);
     host_signal::die_by_signal(sig)
 }

@@ -83,11 +83,18 @@ fn limits(pid: u64, resource: u64, new: Option<[u64; 2]>) -> Result<[u64; 2], Er
     Ok(old)
 }
 
+fn new_is_core(resource: u64, new: u64) -> bool {
+    new != 0 && resource as u32 == libc::RLIMIT_CORE
+}
+
 /// `prlimit64`
 pub fn sys_prlimit64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     let ty = Ty::Struct(structs::RLIMIT64);
     let new = if a[2] == 0 { None } else { Some(read_struct(cx, ty, a[2])?) };
     let old = limits(a[0], a[1] & 0xffff_ffff, new.map(|n| [n[0], n[1]]))?;
+    if new_is_core(a[1], a[2]) {
+        crate::process::core_file::follow_limit(&cx.task.sighand);
+    }
     if a[3] != 0 {
         write_struct(cx, ty, a[3], &old)?;
     }
@@ -105,6 +112,9 @@ pub fn sys_getrlimit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 pub fn sys_setrlimit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     let new = read_struct(cx, Ty::Struct(structs::RLIMIT), a[1])?;
     limits(0, a[0] & 0xffff_ffff, Some([new[0], new[1]]))?;
+    if new_is_core(a[0], a[1]) {
+        crate::process::core_file::follow_limit(&cx.task.sighand);
+    }
     Ok(0)
 }
 

@@ -3,12 +3,13 @@
 //! ABI source: the kernel's `arch/arm64` UAPI headers and its `Documentation/arch/arm64`.
 
 pub mod gdb;
+mod prctl;
 pub mod signal;
 mod vdso;
 
-use super::{Arch, GdbRegister, Hwcaps, Model, Placement, Vdso};
+use super::{Arch, GdbRegister, Hwcaps, Model, Placement, Vdso, nt};
 use crate::cpu::CpuState;
-use crate::errno::Errno;
+use crate::errno::{Errno, SysResult};
 use crate::mm::Mm;
 use crate::signal::{BadFrame, FaultAt, FaultState, Frame, Restored, SignalArch};
 use engine::Engine;
@@ -83,6 +84,10 @@ impl SignalArch for Aarch64 {
 
     fn minimum_altstack(&self) -> u64 {
         5120
+    }
+
+    fn prctl(&self, cpu: &mut CpuState, option: i32, args: [u64; 4]) -> SysResult {
+        prctl::prctl(&self.slots, self.cpu.features.has(Feature::Pauth), cpu, option, args)
     }
 }
 
@@ -222,9 +227,62 @@ impl Arch for Aarch64 {
         out
     }
 
-    fn general_regset(&self, engine: &Engine, cpu: &CpuState) -> Vec<u8> {
+    fn regsets(&self) -> &'static [u32] {
+        &[nt::PRSTATUS, nt::PRFPREG, nt::ARM_TLS, nt::ARM_HW_BREAK, nt::ARM_HW_WATCH, nt::ARM_PAC_MASK]
+    }
+
+    fn regset(&self, engine: &Engine, cpu: &CpuState, note: u32) -> Option<Vec<u8>> {
         let all = signal::load(engine, cpu);
-        all.x.iter().chain([&all.sp, &all.pc, &all.pstate]).flat_map(|word| word.to_le_bytes()).collect()
+        Some(match note {
+            nt::PRSTATUS => {
+                let words = all.x.iter().chain([&all.sp, &all.pc, &all.pstate]);
+                words.flat_map(|word| word.to_le_bytes()).collect()
+            }
+            nt::PRFPREG => {
+                let mut bytes: Vec<u8> = all.v.iter().flat_map(|v| v.to_le_bytes()).collect();
+                bytes.extend(all.fpsr.to_le_bytes());
+                bytes.extend(all.fpcr.to_le_bytes());
+                bytes.resize(528, 0);
+                bytes
+            }
+            nt::ARM_TLS => self.tls(cpu).to_le_bytes().to_vec(),
+            // Debug architecture 8.0 with no slots.
+            nt::ARM_HW_BREAK | nt::ARM_HW_WATCH => vec![0, 6, 0, 0, 0, 0, 0, 0],
+            // Bits 54 to 48 and 63 to 56 hold the code of an address of 48 bits.
+            nt::ARM_PAC_MASK if self.cpu.features.has(Feature::Pauth) => {
+                [PAC_MASK.to_le_bytes(), PAC_MASK.to_le_bytes()].concat()
+            }
+            _ => return None,
+        })
+    }
+
+    fn set_regset(&self, engine: &Engine, cpu: &mut CpuState, note: u32, bytes: &[u8]) -> bool {
+        let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        let mut all = signal::load(engine, cpu);
+        match (note, bytes.len()) {
+            (nt::PRSTATUS, 272) => {
+                for (n, x) in all.x.iter_mut().enumerate() {
+                    *x = word(n * 8);
+                }
+                (all.sp, all.pc) = (word(248), word(256));
+                if !all.set_pstate(word(264)) {
+                    return false;
+                }
+            }
+            (nt::PRFPREG, 528) => {
+                for (n, v) in all.v.iter_mut().enumerate() {
+                    *v = u128::from(word(n * 16 + 8)) << 64 | u128::from(word(n * 16));
+                }
+                (all.fpsr, all.fpcr) = (word(512) as u32, (word(512) >> 32) as u32);
+            }
+            (nt::ARM_TLS, 8) => {
+                self.set_tls(cpu, word(0));
+                return true;
+            }
+            _ => return false,
+        }
+        signal::store(engine, cpu, &all);
+        true
     }
 
     fn gdb_description(&self) -> &str {
@@ -269,6 +327,9 @@ impl Arch for Aarch64 {
         signal::store(engine, cpu, &all);
     }
 }
+
+/// Where pointer authentication codes stand in user addresses.
+const PAC_MASK: u64 = 0x7f_0000_0000_0000;
 
 /// `/proc/cpuinfo` names of AT_HWCAP bits, in order.
 const HWCAP_NAMES: [&str; 32] = [

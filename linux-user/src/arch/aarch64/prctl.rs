@@ -3,7 +3,7 @@
 use crate::cpu::CpuState;
 use crate::errno::{Errno, SysResult};
 use crate::sys::raw_syscall;
-use guest_aarch64::regs;
+use guest_aarch64::cpu as regs;
 use ir::SlotTable;
 
 const PR_PAC_RESET_KEYS: i32 = 54;

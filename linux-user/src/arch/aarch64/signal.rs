@@ -31,6 +31,17 @@ pub struct Regs {
     pub v: [u128; 32],
 }
 
+impl Regs {
+    /// Sets PSTATE as `sigreturn` and ptrace do; false if it has bits that user mode cannot have.
+    pub fn set_pstate(&mut self, pstate: u64) -> bool {
+        if pstate & PSTATE_FORBIDDEN != 0 {
+            return false;
+        }
+        self.pstate = pstate & PSTATE_KEPT;
+        true
+    }
+}
+
 /// `sizeof(struct rt_sigframe)`.
 pub const FRAME_SIZE: u64 = 4688;
 
@@ -157,10 +168,10 @@ pub fn decode(bytes: &[u8]) -> Result<(Regs, Restored), BadFrame> {
     for (index, value) in regs.x.iter_mut().enumerate() {
         *value = u64_at(bytes, SC_REGS + index * 8);
     }
-    if regs.pstate & PSTATE_FORBIDDEN != 0 {
+    let pstate = regs.pstate;
+    if !regs.set_pstate(pstate) {
         return Err(BadFrame);
     }
-    regs.pstate &= PSTATE_KEPT;
     let fpsimd = find_fpsimd(bytes).ok_or(BadFrame)?;
     regs.fpsr = u32_at(bytes, fpsimd + 8);
     regs.fpcr = u32_at(bytes, fpsimd + 12);

@@ -6,7 +6,7 @@ pub mod gdb;
 pub mod signal;
 mod vdso;
 
-use super::{Arch, GdbRegister, Hwcaps, Placement, Vdso};
+use super::{Arch, GdbRegister, Hwcaps, Placement, Vdso, nt};
 use crate::cpu::CpuState;
 use crate::errno::Errno;
 use crate::mm::Mm;
@@ -207,8 +207,36 @@ impl Arch for Riscv64 {
         out
     }
 
-    fn general_regset(&self, engine: &Engine, cpu: &CpuState) -> Vec<u8> {
-        signal::load(engine, cpu).x.iter().flat_map(|word| word.to_le_bytes()).collect()
+    fn regsets(&self) -> &'static [u32] {
+        &[nt::PRSTATUS, nt::PRFPREG]
+    }
+
+    fn regset(&self, engine: &Engine, cpu: &CpuState, note: u32) -> Option<Vec<u8>> {
+        let all = signal::load(engine, cpu);
+        match note {
+            nt::PRSTATUS => Some(all.x.iter().flat_map(|word| word.to_le_bytes()).collect()),
+            nt::PRFPREG => {
+                let mut bytes: Vec<u8> = all.f.iter().flat_map(|f| f.to_le_bytes()).collect();
+                bytes.extend(u64::from(all.fcsr).to_le_bytes());
+                Some(bytes)
+            }
+            _ => None,
+        }
+    }
+
+    fn set_regset(&self, engine: &Engine, cpu: &mut CpuState, note: u32, bytes: &[u8]) -> bool {
+        let word = |n: usize| u64::from_le_bytes(bytes[n * 8..n * 8 + 8].try_into().expect("eight bytes"));
+        let mut all = signal::load(engine, cpu);
+        match (note, bytes.len()) {
+            (nt::PRSTATUS, 256) => all.x = std::array::from_fn(word),
+            (nt::PRFPREG, 264) => {
+                all.f = std::array::from_fn(word);
+                all.fcsr = word(32) as u32 & 0xff;
+            }
+            _ => return false,
+        }
+        signal::store(engine, cpu, &all);
+        true
     }
 
     fn gdb_description(&self) -> &str {
