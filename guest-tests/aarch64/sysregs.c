@@ -38,6 +38,8 @@ int main(void) {
     CHECK_EQ(field(isar1, 52) >= 1, !!(cap2 & 1 << 13));
     CHECK_EQ(field(pfr0, 20), cap & 1 << 10 ? 1 : 0);
     CHECK_EQ(field(pfr0, 32) >= 1, !!(cap & 1 << 22));
+    CHECK_EQ(field(MRS("S3_0_C0_C4_1"), 0) >= 1, !!(cap2 & 1 << 17));
+    CHECK_EQ(field(MRS("S3_0_C0_C7_2"), 32) >= 1, !!(cap & 1 << 25));
     CHECK(MRS("midr_el1") != 0);
     MRS("mpidr_el1"), MRS("revidr_el1"), MRS("id_aa64mmfr0_el1"), MRS("id_aa64dfr0_el1"), MRS("id_aa64pfr1_el1"), MRS("id_aa64mmfr2_el1");
     uint64_t f = MRS("cntfrq_el0"), a = MRS("cntvct_el0");

@@ -51,7 +51,7 @@ pub fn parse(text: &str) -> Result<FileTest, String> {
 /// Translates the code of a file into a region of one block.
 pub fn translate(guest: &dyn Guest, code: &[u8]) -> Region {
     let mut b = Builder::new(0);
-    let req = BlockRequest { pc: PC, code, mode: 0, max_insns: code.len() / 4, tagged: false };
+    let req = BlockRequest { pc: PC, code, mode: 0, max_insns: code.len() / 4, tagged: false, attributes: 0 };
     guest.translate_block(&req, &mut b);
     b.finish()
 }

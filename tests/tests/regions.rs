@@ -33,7 +33,7 @@ fn translate(guest: &Aarch64, mode: u64, code: &[u8]) -> Region {
     while at < code.len() && b.region().blocks.len() < 8 {
         let pc = 0x40_0000 + at as u64;
         guest.translate_block(
-            &BlockRequest { pc, code: &code[at..], mode, max_insns: 64, tagged: false },
+            &BlockRequest { pc, code: &code[at..], mode, max_insns: 64, tagged: false, attributes: 0 },
             &mut b,
         );
         let end = b.region().blocks.iter().map(|b| b.end).max().unwrap_or(pc);
@@ -135,7 +135,10 @@ fn fuzz_front_end() {
         let (max_insns, tagged) = (1 + rng.below(20), rng.one_in(4));
         // The top of the address space too.
         let pc = if rng.one_in(8) { 0u64.wrapping_sub(4 * rng.below(8) as u64) } else { 0x40_0000 };
-        guest.translate_block(&BlockRequest { pc, code: &code, mode, max_insns, tagged }, &mut b);
+        guest.translate_block(
+            &BlockRequest { pc, code: &code, mode, max_insns, tagged, attributes: 0 },
+            &mut b,
+        );
         let mut region = b.finish();
         let show = |r: &Region| format!("{}\n{}", disassembly(&guest, &code), text::print(r, &guest));
         verify(&region, &guest).unwrap_or_else(|e| panic!("{e}\n{}", show(&region)));

@@ -356,7 +356,8 @@ fn map(
     plan: plan::Plan,
 ) -> Result<plan::Plan, LoadError> {
     let fixed = (libc::MAP_PRIVATE | libc::MAP_FIXED) as u64;
-    let extra = arch.segment_prot(image.features);
+    // A dynamic program's own pages are marked by its interpreter, as the kernel leaves it.
+    let extra = if image.interpreter.is_none() { arch.segment_prot(image.features) } else { 0 };
     let mut holes = vec![plan.span.clone()];
     for piece in &plan.pieces {
         let len = piece.range.end - piece.range.start;

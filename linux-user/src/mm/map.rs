@@ -62,6 +62,13 @@ impl Mm {
         Ok(reserved)
     }
 
+    /// From the first mapping with a right of the architecture's own on, the translator asks for them.
+    fn note_marked(&self, guest: u32) {
+        if guest & self.extra_prot != 0 {
+            self.marked.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// `mmap`. `offset` is in bytes.
     pub fn mmap(&self, addr: GuestAddr, len: u64, prot: u32, flags: u64, fd: i32, offset: u64) -> SysResult {
         self.mmap_kind(addr, len, prot, flags, fd, offset, Kind::Plain)
@@ -96,6 +103,7 @@ impl Mm {
         if guest & prot::READ != 0 && self.read_implies_exec.load(Ordering::Relaxed) {
             guest |= prot::EXEC;
         }
+        self.note_marked(guest);
         let shared = flags & MAP_TYPE != MAP_PRIVATE;
         let mapping = Mapping { prot: guest, shared, shm: None, kind };
         let fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0;
@@ -186,6 +194,7 @@ impl Mm {
         if guest & prot::READ != 0 && self.read_implies_exec.load(Ordering::Relaxed) {
             guest |= prot::EXEC;
         }
+        self.note_marked(guest);
         let mut layout = self.lock();
         let Some((first, mapping)) = layout.map.get(addr) else { return Err(Errno::ENOMEM) };
         if grows == prot::GROWSDOWN {
@@ -209,9 +218,9 @@ impl Mm {
                 failed = Some(errno);
                 break;
             }
-            if guest & prot::EXEC == 0 {
-                stale.extend(layout.map.overlapping(part.clone()).map(|(part, mapping)| (part, *mapping)));
-            }
+            let changed = |old: u32| guest & prot::EXEC == 0 || (old ^ guest) & self.extra_prot != 0;
+            let parts = layout.map.overlapping(part.clone()).map(|(part, mapping)| (part, *mapping));
+            stale.extend(parts.filter(|(_, mapping)| changed(mapping.prot)));
             layout.map.update(part, |mapping| mapping.prot = guest);
         }
         drop(layout);

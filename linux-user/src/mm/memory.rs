@@ -1,12 +1,21 @@
 //! Guest memory as the translator asks for it: code bytes, and the accesses of its interpreter.
 
-use super::Mm;
+use super::{Mm, prot};
 use crate::sys::uaccess;
 use ir::Size;
+use std::sync::atomic::Ordering;
 
 impl engine::Memory for Mm {
     fn fetch(&self, addr: u64, buf: &mut [u8]) -> usize {
         self.fetch_code(addr, buf)
+    }
+
+    fn attributes(&self, addr: u64) -> u32 {
+        self.find(addr).map_or(0, |(_, mapping)| mapping.prot & !prot::ACCESS)
+    }
+
+    fn has_attributes(&self) -> bool {
+        self.marked.load(Ordering::Relaxed)
     }
 
     fn load(&self, addr: u64, buf: &mut [u8]) -> Result<(), u64> {

@@ -132,6 +132,8 @@ pub struct Mm {
     vdso: OnceLock<Range<u64>>,
     /// READ_IMPLIES_EXEC of the personality.
     read_implies_exec: std::sync::atomic::AtomicBool,
+    /// Some mapping has or had one of the extra rights.
+    marked: std::sync::atomic::AtomicBool,
 }
 
 impl Mm {
@@ -144,6 +146,7 @@ impl Mm {
             stale: OnceLock::new(),
             vdso: OnceLock::new(),
             read_implies_exec: false.into(),
+            marked: false.into(),
         }
     }
 

@@ -9,6 +9,15 @@ pub trait Memory: Sync + Send {
     /// Copies the guest's executable bytes at `addr` into `buf`; the number of bytes that may be executed
     /// (0 if not even the first).
     fn fetch(&self, addr: u64, buf: &mut [u8]) -> usize;
+    /// Rights of the architecture's own that the page at `addr` has.
+    fn attributes(&self, addr: u64) -> u32 {
+        let _ = addr;
+        0
+    }
+    /// Whether any page has or had such rights.
+    fn has_attributes(&self) -> bool {
+        false
+    }
     /// Reads; `Err` is the first bad address.
     fn load(&self, addr: u64, buf: &mut [u8]) -> Result<(), u64>;
     /// Writes; `Err` is the first bad address.

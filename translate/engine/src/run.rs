@@ -29,15 +29,12 @@ impl Engine {
     pub fn run(&self, cpu: &mut CpuState) -> Exit {
         self.refresh_mode(cpu);
         loop {
+            self.settle_pc(cpu);
             if cpu.poll().load(Ordering::Acquire) != 0 {
                 return Exit::Poll;
             }
             if cpu.pc() & !PC_MASK != 0 {
-                let pc = self.guest().branch_address(cpu.pc());
-                cpu.set_pc(pc);
-                if pc & !PC_MASK != 0 {
-                    return Exit::Fetch;
-                }
+                return Exit::Fetch;
             }
             let exit = match self.config.tier {
                 Tier::Quick => self.run_translated(cpu),
@@ -48,6 +45,26 @@ impl Engine {
             }
             self.refresh_mode(cpu);
         }
+    }
+
+    /// The program counter that a branch to the address in `pc` leaves, and how the block there is reached.
+    fn settle_pc(&self, cpu: &mut CpuState) {
+        let to = cpu.pc();
+        if to & !PC_MASK != 0 {
+            cpu.header_mut().entry_mode = (to >> 48 & self.entry_modes(cpu)) as u32;
+            cpu.set_pc(self.guest().branch_address(to));
+        }
+    }
+
+    fn entry_modes(&self, cpu: &CpuState) -> u64 {
+        self.guest().entry_modes(cpu.header().mode_key >> 48)
+    }
+
+    /// The key of the block at `pc`, with how it is reached.
+    fn entry_key(&self, cpu: &CpuState) -> u64 {
+        let h = cpu.header();
+        let entry = if h.entry_mode == 0 { 0 } else { u64::from(h.entry_mode) & self.entry_modes(cpu) };
+        h.pc | h.mode_key | entry << 48
     }
 
     fn run_translated(&self, cpu: &mut CpuState) -> Option<Exit> {
@@ -61,7 +78,7 @@ impl Engine {
         if cpu.generation != generation {
             cpu.reset_prediction(self.entries[RuntimeEntry::ReturnMiss as usize], generation);
         }
-        let key = cpu.pc() | cpu.header().mode_key;
+        let key = self.entry_key(cpu);
         if self.config.log_mask & (LogItem::Exec as u32 | LogItem::Cpu as u32) != 0 {
             self.log_exec(cpu);
         }
@@ -76,12 +93,14 @@ impl Engine {
         if self.address_mask != u64::MAX {
             crate::sys::use_memory_base(self.config.memory_base);
         }
+        cpu.header_mut().entry_mode = 0;
         // SAFETY: `enter` is the back end's entry with this signature; `host` is installed code for this guest, and
         // the gate keeps it installed while we run. The code changes the CPU only through this pointer.
         unsafe {
             let enter: extern "C" fn(*mut u8, u64) = std::mem::transmute(self.enter as *const ());
             enter(cpu.block_ptr(), host);
         }
+        self.settle_pc(cpu);
         let h = cpu.header();
         match h.exit_code & 0xff {
             exit::SYSCALL => Some(Exit::Syscall),
@@ -114,6 +133,7 @@ impl Engine {
     /// Executes exactly one guest instruction by the interpreter, ignoring breakpoints.
     pub fn step(&self, cpu: &mut CpuState) -> Option<Exit> {
         self.refresh_mode(cpu);
+        self.settle_pc(cpu);
         if cpu.pc() & !PC_MASK != 0 {
             return Some(Exit::Fetch);
         }
@@ -121,7 +141,8 @@ impl Engine {
     }
 
     fn step_one(&self, cpu: &mut CpuState, tagged: bool) -> Option<Exit> {
-        let mode = cpu.header().mode_key >> 48;
+        let mode = self.entry_key(cpu) >> 48;
+        cpu.header_mut().entry_mode = 0;
         let region = {
             let mut inner = self.lock();
             if tagged {
@@ -136,7 +157,8 @@ impl Engine {
     }
 
     fn run_interpreted(&self, cpu: &mut CpuState) -> Option<Exit> {
-        let key = cpu.pc() | cpu.header().mode_key;
+        let key = self.entry_key(cpu);
+        cpu.header_mut().entry_mode = 0;
         let region = {
             let mut inner = self.lock();
             match inner.interpreted.get(&key) {
@@ -177,6 +199,7 @@ impl Engine {
         match exit {
             BlockExit::Next(pc) | BlockExit::Resume { pc } => {
                 cpu.set_pc(pc);
+                self.settle_pc(cpu);
                 None
             }
             BlockExit::Syscall { next } => {
@@ -319,32 +342,31 @@ pub(crate) unsafe extern "C" fn rt_look_up(state: *mut Header, key: u64) -> u64 
     // SAFETY: by contract.
     let (engine, cpu) = unsafe { context(state) };
     let exit_entry = engine.entries[RuntimeEntry::Exit as usize];
+    let expected = cpu.header().mode_key;
+    let entry = (key ^ expected) & !PC_MASK;
+    let resume = |cpu: &mut CpuState, pc: u64, entry: u64| {
+        let h = cpu.header_mut();
+        (h.pc, h.entry_mode, h.exit_code) = (pc, (entry >> 48) as u32, exit::RESUME);
+        exit_entry
+    };
+    if entry & !(engine.guest().entry_modes(expected >> 48) << 48) != 0 {
+        // An address with high bits set, outside the keys: the run loop asks the guest what it means.
+        return resume(cpu, key & !expected, 0);
+    }
     let pc = key & PC_MASK;
     if engine.no_chain() {
-        cpu.set_pc(pc);
-        cpu.header_mut().exit_code = exit::RESUME;
-        return exit_entry;
+        return resume(cpu, pc, entry);
     }
-    // The mode bits were or'ed into the key; an address with high bits set would disturb them.
-    let expected = cpu.header().mode_key;
-    let found = if key & !PC_MASK == expected { engine.look_up(cpu, key) } else { Ok(None) };
-    match found {
+    match engine.look_up(cpu, key) {
         Ok(Some(host)) => host,
         Ok(None) => {
-            cpu.set_pc(key & !expected);
-            if key & !PC_MASK != expected {
-                // Outside the keys: the run loop asks the guest what the address means.
-                cpu.header_mut().exit_code = exit::RESUME;
-                return exit_entry;
-            }
+            cpu.set_pc(pc);
             cpu.header_mut().exit_code = exit::FETCH;
             exit_entry
         }
         Err(crate::translate::ArenaFull) => {
-            cpu.set_pc(pc);
             engine.flush_wanted.store(true, Ordering::Release);
-            cpu.header_mut().exit_code = exit::RESUME;
-            exit_entry
+            resume(cpu, pc, entry)
         }
     }
 }

@@ -9,6 +9,7 @@
 
 use crate::arena::Arena;
 use crate::hash::KeyMap;
+use crate::translate::PC_MASK;
 use ir::{BackEnd, DEAD_KEY, HostCode};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -59,12 +60,12 @@ impl Store {
         self.entries.get(&key).copied()
     }
 
-    /// Records the region at host address `at`.
-    pub fn add(&mut self, at: u64, code: &HostCode, mode_key: u64, guest: Vec<Range<u64>>) {
+    /// Records the region at host address `at`, made for the key `first`; the other blocks are entered in the mode of its exits.
+    pub fn add(&mut self, at: u64, code: &HostCode, first: u64, mode_key: u64, guest: Vec<Range<u64>>) {
         let index = self.regions.len();
         let mut keys = Vec::with_capacity(code.entries.len());
         for &(pc, off) in &code.entries {
-            let key = pc | mode_key;
+            let key = if pc == first & PC_MASK { first } else { pc | mode_key };
             // An older translation of the same block stays valid for those who are linked to it.
             if let std::collections::hash_map::Entry::Vacant(e) = self.entries.entry(key) {
                 e.insert(at + u64::from(off));

@@ -40,7 +40,9 @@ pub(crate) fn build_region(
     let end = pc + len as u64;
     // A block must not start where the window, rather than the mapping, cuts its first instruction.
     let limit = if len == WINDOW { end - MAX_INSN_BYTES } else { end };
-    let mut b = Builder::new(mode);
+    // Only the first block is entered from where the entry bits come.
+    let plain = mode & !guest.entry_modes(mode);
+    let mut b = Builder::new(plain);
     let mut todo = vec![pc];
     let mut left = max_insns;
     let one = single || max_insns == 1;
@@ -63,7 +65,12 @@ pub(crate) fn build_region(
         let before = b.region().insts.len();
         let first = b.region().blocks.len();
         let tagged = inner.tagged_pages.contains(&(at >> 12));
-        guest.translate_block(&BlockRequest { pc: at, code, mode, max_insns: max, tagged }, &mut b);
+        let attributes = if config.memory.has_attributes() { config.memory.attributes(at) } else { 0 };
+        let mode = if at == pc { mode } else { plain };
+        guest.translate_block(
+            &BlockRequest { pc: at, code, mode, max_insns: max, tagged, attributes },
+            &mut b,
+        );
         let insns = b.region().insts[before..].iter().filter(|i| i.op == ir::Op::Insn).count();
         left = left.saturating_sub(insns.max(1));
         if one {
@@ -167,7 +174,7 @@ impl Engine {
         if log {
             self.log_ir(LogItem::OpOpt, &region);
         }
-        let mode_key = key & !PC_MASK;
+        let mode_key = key & !PC_MASK & !(self.guest().entry_modes(mode) << 48);
         let code = self
             .back_end()
             .compile(&region, &mut Cx { engine: self, interner: &mut inner.interner, mode_key });
@@ -185,7 +192,7 @@ impl Engine {
         if let Some(f) = &self.config.on_install {
             f(at, code.bytes.len(), pc);
         }
-        inner.store.add(at, &code, mode_key, guest);
+        inner.store.add(at, &code, key, mode_key, guest);
         Ok(inner.store.look_up(key))
     }
 
@@ -248,7 +255,10 @@ impl Engine {
 
     /// Recomputes the mode part of the key after guest state that the mode depends on may have changed.
     pub(crate) fn refresh_mode(&self, cpu: &mut CpuState) {
-        let mode = self.guest().mode(cpu.state());
+        let mut mode = self.guest().mode(cpu.state());
+        if self.config.memory.has_attributes() {
+            mode |= self.guest().attributes_mode();
+        }
         debug_assert!(mode < 1 << 16, "the mode fits the key");
         cpu.header_mut().mode_key = mode << 48;
     }

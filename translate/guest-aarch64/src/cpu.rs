@@ -21,6 +21,7 @@ pub enum Feature {
     Sm4,
     Crc32,
     Lse,
+    Lse2,
     Lse128,
     Rdm,
     Fp16,
@@ -41,6 +42,7 @@ pub enum Feature {
     Dgh,
     Dit,
     Ssbs,
+    Bti,
     Sb,
     Specres,
     Dpb,
@@ -69,6 +71,7 @@ const FEATURE_NAMES: &[(&str, Feature)] = &[
     ("sm4", F::Sm4),
     ("crc32", F::Crc32),
     ("lse", F::Lse),
+    ("lse2", F::Lse2),
     ("lse128", F::Lse128),
     ("rdm", F::Rdm),
     ("fp16", F::Fp16),
@@ -89,6 +92,7 @@ const FEATURE_NAMES: &[(&str, Feature)] = &[
     ("dgh", F::Dgh),
     ("dit", F::Dit),
     ("ssbs", F::Ssbs),
+    ("bti", F::Bti),
     ("sb", F::Sb),
     ("specres", F::Specres),
     ("dpb", F::Dpb),
@@ -123,11 +127,22 @@ pub struct Model {
 const V8_0: Features = Features::NONE.with(&[F::Aes, F::Pmull, F::Sha1, F::Sha256, F::Crc32]);
 const V8_2: Features = V8_0.with(&[F::Lse, F::Lor, F::Rdm, F::Fp16, F::Dotprod, F::Dpb, F::Rcpc]);
 const N1: Features = V8_2.with(&[F::Ssbs]);
-const V8_4: Features =
-    N1.with(&[F::Fhm, F::Fcma, F::Jscvt, F::Rcpc2, F::Flagm, F::Pauth, F::Dit, F::Dpb2, F::I8mm, F::Bf16]);
+const V8_4: Features = N1.with(&[
+    F::Fhm,
+    F::Fcma,
+    F::Jscvt,
+    F::Rcpc2,
+    F::Flagm,
+    F::Pauth,
+    F::Dit,
+    F::Dpb2,
+    F::I8mm,
+    F::Bf16,
+    F::Lse2,
+]);
 const V1: Features = V8_4.with(&[F::Sha512, F::Sha3, F::Sm3, F::Sm4, F::Rng]);
 const A710: Features =
-    V8_4.with(&[F::Flagm2, F::Frintts, F::Sb, F::Specres, F::Sha512, F::Sha3, F::Sm3, F::Sm4]);
+    V8_4.with(&[F::Bti, F::Flagm2, F::Frintts, F::Sb, F::Specres, F::Sha512, F::Sha3, F::Sm3, F::Sm4]);
 
 /// All models; the first is the default.
 pub const MODELS: &[Model] = &[
@@ -153,21 +168,26 @@ pub struct Cpu {
     pub features: Features,
     /// Pointer authentication by the architected QARMA5 instead of the fast algorithm.
     pub qarma5: bool,
+    /// Misaligned atomics inside 16 aligned bytes work, as FEAT_LSE2 has it. Without the feature itself it is not promised
+    /// that a pair of registers is loaded or stored at once.
+    pub relaxed_atomics: bool,
 }
 
 impl Default for Cpu {
     fn default() -> Self {
         let m = &MODELS[0];
-        Cpu { name: m.name, midr: m.midr, features: m.features, qarma5: false }
+        Cpu { name: m.name, midr: m.midr, features: m.features, qarma5: false, relaxed_atomics: true }
     }
 }
 
 impl Cpu {
     /// What a program gets when nothing is said: all but the copy instructions, for libraries that find them use them
-    /// even for a few bytes, where their own code is several times faster than a call out of translated code.
+    /// even for a few bytes, where their own code is several times faster than a call out of translated code; and all but
+    /// the promise of LSE2 that LDP and STP are atomic, which costs each of them and is asked for by lock-free 16-byte
+    /// loads only.
     pub fn preferred() -> Cpu {
         let all = Cpu::default();
-        Cpu { features: all.features.without(&[F::Mops]), ..all }
+        Cpu { features: all.features.without(&[F::Mops, F::Lse2]), ..all }
     }
 
     /// Parses the argument of `-cpu`: `model[,property=on|off]...`. Properties are feature names and `pauth-impdef`
@@ -182,7 +202,8 @@ impl Cpu {
             .iter()
             .find(|m| m.name == name)
             .ok_or_else(|| format!("unable to find CPU model '{name}'"))?;
-        let mut cpu = Cpu { name: model.name, midr: model.midr, features: model.features, qarma5: false };
+        let Model { name: model_name, midr, features } = *model;
+        let mut cpu = Cpu { name: model_name, midr, features, qarma5: false, relaxed_atomics: false };
         for property in parts {
             let (key, value) = property.split_once('=').unwrap_or((property, "on"));
             let on = match value {
@@ -198,6 +219,7 @@ impl Cpu {
                 return Err(format!("CPU '{name}' has no property '{key}'"));
             }
         }
+        cpu.relaxed_atomics = cpu.features.has(F::Lse2);
         Ok(cpu)
     }
 
@@ -229,6 +251,7 @@ impl Cpu {
             (F::Sha512, 21),
             (F::Fhm, 23),
             (F::Dit, 24),
+            (F::Lse2, 25),
             (F::Rcpc2, 26),
             (F::Flagm, 27),
             (F::Ssbs, 28),
@@ -239,8 +262,7 @@ impl Cpu {
         caps
     }
 
-    /// AT_HWCAP2. BTI is not claimed: its instructions are hints and guarded pages are not checked; nor is USCAT (FEAT_LSE2):
-    /// atomics must be aligned.
+    /// AT_HWCAP2.
     pub fn hwcap2(&self) -> u64 {
         self.bits(&[
             (F::Dpb2, 0),
@@ -250,6 +272,7 @@ impl Cpu {
             (F::Bf16, 14),
             (F::Dgh, 15),
             (F::Rng, 16),
+            (F::Bti, 17),
             (F::Ecv, 19),
             (F::Afp, 20),
             (F::Rpres, 21),
@@ -281,7 +304,7 @@ impl Cpu {
             (4, 0) => {
                 pick(&[(0, 1), (4, 1), (8, 1), (16, has(F::Fp16)), (20, has(F::Fp16)), (48, has(F::Dit))])
             }
-            (4, 1) => pick(&[(4, 2 * has(F::Ssbs))]),
+            (4, 1) => pick(&[(0, has(F::Bti)), (4, 2 * has(F::Ssbs))]),
             // ID_AA64DFR0: the kernel shows debug version 6
             (5, 0) => Some(6),
             (6, 0) => pick(&[
@@ -326,6 +349,7 @@ impl Cpu {
             ]),
             (7, 0) => pick(&[(60, has(F::Ecv))]),
             (7, 1) => pick(&[(44, has(F::Afp))]),
+            (7, 2) => pick(&[(32, has(F::Lse2))]),
             (2..=7, _) => Some(0),
         }
     }
@@ -353,6 +377,15 @@ pub fn fpcr_mask(features: &Features) -> u32 {
 
 /// Mode bit: SP is not a multiple of 16, so an access through it faults (Linux enables SCTLR_EL1.SA0).
 pub const MODE_SP_MISALIGNED: u64 = 1 << 7;
+
+/// Mode bit: the process has or had guarded pages, so indirect branches set PSTATE.BTYPE.
+pub const MODE_BTI: u64 = 1 << 8;
+
+/// Position of PSTATE.BTYPE in the mode of a block that an indirect branch reached; only with [`MODE_BTI`].
+pub const MODE_BTYPE_SHIFT: u32 = 13;
+
+/// Attribute of a guarded page: the kernel's PROT_BTI.
+pub const GUARDED: u32 = 0x10;
 
 /// Mode bits for the translation key.
 pub fn mode(fpcr: u32, sp: u64) -> u64 {

@@ -79,6 +79,14 @@ impl Guest for Aarch64 {
         ((addr << 8) as i64 >> 8) as u64
     }
 
+    fn attributes_mode(&self) -> u64 {
+        if self.cpu.features.has(cpu::Feature::Bti) { cpu::MODE_BTI } else { 0 }
+    }
+
+    fn entry_modes(&self, mode: u64) -> u64 {
+        if mode & cpu::MODE_BTI != 0 { 3 << cpu::MODE_BTYPE_SHIFT } else { 0 }
+    }
+
     fn translate_block(&self, req: &BlockRequest<'_>, b: &mut Builder) {
         trans::block(&self.cpu, req, b);
     }

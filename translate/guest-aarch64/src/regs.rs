@@ -39,7 +39,11 @@ pub fn pac_key(key: u32, high: bool) -> SlotId {
 /// Number of the generic key for [`pac_key`].
 pub const KEY_GA: u32 = 4;
 
-const COUNT: u16 = 80;
+/// PSTATE.BTYPE (I32) at a trap of the instruction that an indirect branch reached. (Elsewhere it is zero, or part of the mode
+/// of the block that is about to be entered.)
+pub const BTYPE: SlotId = SlotId(80);
+
+const COUNT: u16 = 81;
 
 const X_NAMES: [&str; 31] = [
     "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
@@ -69,6 +73,7 @@ pub fn slot_table() -> SlotTable {
     slots.push(slot("tpidr", Type::I64, 272));
     slots.push(slot("tpidrro", Type::I64, 280));
     slots.extend(KEY_NAMES.iter().enumerate().map(|(i, n)| slot(n, Type::I64, 288 + 8 * i as u32)));
+    slots.push(slot("btype", Type::I32, 368));
     debug_assert_eq!(slots.len(), COUNT as usize);
     SlotTable {
         slots,

@@ -4,6 +4,7 @@
 use crate::cpu::{self, Cpu};
 use crate::decode::{Insn, decode};
 use crate::fpsimd::{FpMode, Fx};
+use crate::trans_branch_sys;
 use ir::{BlockRequest, Builder, Cc, Mem, Op, Target, Term, TrapKind, Type, Val};
 
 /// What follows an instruction.
@@ -28,6 +29,8 @@ pub(crate) struct Tr<'a> {
     pub tagged: bool,
     /// Address of the instruction.
     pub pc: u64,
+    /// The block lies in a guarded page.
+    pub guarded: bool,
     /// The instruction gave SP a value that may not be a multiple of 16.
     sp_unknown: bool,
 }
@@ -35,12 +38,21 @@ pub(crate) struct Tr<'a> {
 /// Translates the basic block that `req` asks for.
 pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
     b.begin_block(req.pc);
-    let mut t = Tr { b, cpu, mode: req.mode, tagged: req.tagged, pc: req.pc, sp_unknown: false };
+    let guarded = req.attributes & cpu::GUARDED != 0;
+    let mut t = Tr { b, cpu, mode: req.mode, tagged: req.tagged, pc: req.pc, guarded, sp_unknown: false };
     let trap = |kind, pc| Term::Trap { kind, pc, info: 0 };
     if req.pc & 3 != 0 {
         t.b.insn(req.pc);
         t.b.end_block(trap(TrapKind::PcAlign, req.pc), req.pc);
         return;
+    }
+    let btype = req.mode >> cpu::MODE_BTYPE_SHIFT & 3;
+    if let (true, Some(word)) = (guarded && btype != 0, req.code.first_chunk())
+        && !trans_branch_sys::is_landing_pad(u32::from_le_bytes(*word), btype)
+    {
+        t.b.insn(req.pc);
+        t.set_btype(btype);
+        return t.b.end_block(trap(TrapKind::Illegal, req.pc), t.next());
     }
     let mut words = req.code.chunks_exact(4).take(req.max_insns.max(1));
     loop {
@@ -66,6 +78,10 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
         match flow {
             Flow::Next if t.sp_unknown => return t.check_sp(),
             Flow::Next => t.pc = next,
+            Flow::End(term @ Term::Trap { .. }) if btype != 0 && t.pc == req.pc => {
+                t.set_btype(btype);
+                return t.b.end_block(term, next);
+            }
             Flow::End(term) => return t.b.end_block(term, next),
             Flow::Undefined => return t.b.end_block(trap(TrapKind::Illegal, t.pc), next),
         }
@@ -106,6 +122,11 @@ impl Tr<'_> {
             Insn::SimdShift(i) => self.fpsimd(|f| f.trans_simd_shift(&i)),
             Insn::Crypto(i) => self.fpsimd(|f| f.trans_crypto(&i)),
         }
+    }
+
+    fn set_btype(&mut self, btype: u64) {
+        let v = self.b.const32(btype as u32);
+        self.b.set(cpu::BTYPE, v);
     }
 
     fn fpsimd(&mut self, translate: impl FnOnce(&mut Fx<'_>)) -> Flow {

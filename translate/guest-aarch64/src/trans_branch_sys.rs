@@ -35,6 +35,21 @@ const SSBS_BIT: u32 = 12;
 const FPSR_FLAGS: u32 = 0x9f;
 const FPSR_QC: u32 = 27;
 
+/// Whether an indirect branch that set PSTATE.BTYPE to `btype` may land on this instruction in a guarded page. As Linux sets
+/// SCTLR_EL1.BT0, PACIASP and PACIBSP are no targets of jumps (BTYPE 3).
+pub(crate) fn is_landing_pad(word: u32, btype: u64) -> bool {
+    const BRK_OR_HLT: u32 = 0xd400_0000;
+    match word {
+        // PACIASP, PACIBSP
+        0xd503_233f | 0xd503_237f => btype != 3,
+        // BTI c, BTI j, BTI jc
+        0xd503_245f => btype != 3,
+        0xd503_249f => btype != 2,
+        0xd503_24df => true,
+        _ => matches!(word & 0xffe0_001f ^ BRK_OR_HLT, 0x20_0000 | 0x40_0000),
+    }
+}
+
 impl Tr<'_> {
     pub(crate) fn branch_sys(&mut self, insn: I) -> Flow {
         match insn {
@@ -68,8 +83,7 @@ impl Tr<'_> {
             }
             I::Blr(a) => {
                 let addr = self.x(a.rn);
-                let ret = self.link();
-                return Flow::End(Term::CallIndirect { addr, ret });
+                return Flow::End(self.indirect_call(addr));
             }
             I::Ret(a) => {
                 let addr = self.x(a.rn);
@@ -88,21 +102,19 @@ impl Tr<'_> {
             I::Blraz(a) => {
                 let zero = self.b.const64(0);
                 let addr = self.authenticated(a.m, a.rn, zero);
-                let ret = self.link();
-                return Flow::End(Term::CallIndirect { addr, ret });
+                return Flow::End(self.indirect_call(addr));
             }
             I::Blra(a) => {
                 let modifier = self.reg_sp(Type::I64, a.rm);
                 let addr = self.authenticated(a.m, a.rn, modifier);
-                let ret = self.link();
-                return Flow::End(Term::CallIndirect { addr, ret });
+                return Flow::End(self.indirect_call(addr));
             }
             I::Reta(a) => {
                 let modifier = self.reg_sp(Type::I64, 31);
                 let addr = self.authenticated(a.m, 30, modifier);
                 return Flow::End(Term::Return { addr });
             }
-            // Waiting may end at any time. Branch targets are not checked: BTI guards pages against attack only.
+            // Waiting may end at any time. Where BTI lands is checked at the head of the block.
             I::YieldHint | I::Wfe | I::Wfi | I::Wfet(_) | I::Wfit(_) | I::Hint(_) | I::Bti(_) => {}
             I::Xpaclri => self.xpac_reg(30),
             I::Pacia1716(a) | I::Pacib1716(a) => {
@@ -195,9 +207,29 @@ impl Tr<'_> {
         next
     }
 
-    /// A jump through the link register is a return in all but name.
-    fn jump(&self, rn: u32, addr: Val) -> Term {
-        if rn == 30 { Term::Return { addr } } else { Term::Indirect { addr } }
+    /// The destination of an indirect branch with the PSTATE.BTYPE that it sets, in the bits of the address that hold no
+    /// address.
+    fn with_btype(&mut self, addr: Val, btype: u64) -> Val {
+        if self.mode & cpu::MODE_BTI == 0 {
+            return addr;
+        }
+        let top = self.b.const64(btype << (cpu::MODE_BTYPE_SHIFT + 48 - 56));
+        self.b.bfi(addr, top, 56, 8)
+    }
+
+    /// A jump through the link register is a return in all but name, except to the landing pads of guarded pages.
+    fn jump(&mut self, rn: u32, addr: Val) -> Term {
+        if rn == 30 && self.mode & cpu::MODE_BTI == 0 {
+            return Term::Return { addr };
+        }
+        let btype = if matches!(rn, 16 | 17) || !self.guarded { 1 } else { 3 };
+        Term::Indirect { addr: self.with_btype(addr, btype) }
+    }
+
+    fn indirect_call(&mut self, addr: Val) -> Term {
+        let addr = self.with_btype(addr, 2);
+        let ret = self.link();
+        Term::CallIndirect { addr, ret }
     }
 
     fn compare_branch(&mut self, sf: u32, rt: u32, imm: i32, cc: Cc) -> Flow {

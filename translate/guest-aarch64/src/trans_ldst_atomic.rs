@@ -1,5 +1,5 @@
 //! Exclusive, ordered and atomic accesses (LDXR/STXR, LDAR/STLR, LSE, RCpc). Input: a decoded row of group `ldst_atomic`; output:
-//! IR. All of them must be naturally aligned (FEAT_LSE2 is not claimed).
+//! IR. All of them must be naturally aligned or, with FEAT_LSE2, lie inside 16 aligned bytes.
 
 use crate::decode::{ArgsAtomic, ArgsAtomicp, LdstAtomic as I};
 use crate::trans::{Flow, Tr};
@@ -16,10 +16,6 @@ fn order(a: u32, r: u32) -> Order {
     }
 }
 
-fn mem(size: Size, order: Order) -> Mem {
-    Mem::plain(size).natural().with_order(order)
-}
-
 fn int(size: u32) -> Type {
     if size == 3 { Type::I64 } else { Type::I32 }
 }
@@ -29,22 +25,26 @@ impl Tr<'_> {
         match insn {
             I::Ldxr(a) => {
                 let addr = self.at(a.rn, 0);
-                let v = self.b.ll(int(a.size), mem(size_of(a.size), order(a.o0, 0)), addr);
+                let mem = self.mem(size_of(a.size), order(a.o0, 0));
+                let v = self.b.ll(int(a.size), mem, addr);
                 self.set(a.rt, v);
             }
             I::Stxr(a) => {
                 let addr = self.at(a.rn, 0);
                 let v = self.reg(int(a.size), a.rt);
-                let status = self.b.sc(mem(size_of(a.size), order(0, a.o0)), addr, v);
+                let mem = self.mem(size_of(a.size), order(0, a.o0));
+                let status = self.b.sc(mem, addr, v);
                 self.set(a.rs, status);
             }
             I::Ldxp(a) => {
                 let addr = self.at(a.rn, 0);
                 let (lo, hi) = if a.sz == 1 {
-                    let v = self.b.ll(Type::V128, mem(Size::Q, order(a.o0, 0)), addr);
+                    let mem = self.mem(Size::Q, order(a.o0, 0));
+                    let v = self.b.ll(Type::V128, mem, addr);
                     self.halves(v)
                 } else {
-                    let v = self.b.ll(Type::I64, mem(Size::D, order(a.o0, 0)), addr);
+                    let mem = self.mem(Size::D, order(a.o0, 0));
+                    let v = self.b.ll(Type::I64, mem, addr);
                     self.words(v)
                 };
                 self.set(a.rt, lo);
@@ -53,7 +53,8 @@ impl Tr<'_> {
             I::Stxp(a) => {
                 let addr = self.at(a.rn, 0);
                 let (v, size) = self.pair(a.sz, a.rt, a.rt2);
-                let status = self.b.sc(mem(size, order(0, a.o0)), addr, v);
+                let mem = self.mem(size, order(0, a.o0));
+                let status = self.b.sc(mem, addr, v);
                 self.set(a.rs, status);
             }
             I::Stlr(a) => self.store_ordered(gpr(a.size), a.rt, a.rn, 0),
@@ -75,8 +76,8 @@ impl Tr<'_> {
             I::LdaprPost(a) => {
                 let base = self.reg_sp(Type::I64, a.rn);
                 let addr = self.untag(base);
-                let v =
-                    self.b.load(int(2 + a.sz), mem(size_of(2 + a.sz), Order::Acquire), addr, Val::NONE, 0);
+                let mem = self.mem(size_of(2 + a.sz), Order::Acquire);
+                let v = self.b.load(int(2 + a.sz), mem, addr, Val::NONE, 0);
                 let new = self.add_imm(base, 4 << a.sz);
                 self.set_sp(a.rn, new);
                 self.set(a.rt, v);
@@ -86,7 +87,8 @@ impl Tr<'_> {
                 let disp = if a.nowb == 1 { 0 } else { -bytes };
                 let (v, size) = self.pair(a.sz, a.rt, a.rt2);
                 let addr = self.at(a.rn, disp);
-                self.b.store(mem(size, Order::Release), addr, Val::NONE, 0, v);
+                let mem = self.mem(size, Order::Release);
+                self.b.store(mem, addr, Val::NONE, 0, v);
                 if a.nowb == 0 {
                     self.step_base(a.rn, -bytes);
                 }
@@ -95,10 +97,12 @@ impl Tr<'_> {
                 let base = self.reg_sp(Type::I64, a.rn);
                 let addr = self.untag(base);
                 let (lo, hi) = if a.sz == 1 {
-                    let v = self.b.load(Type::V128, mem(Size::Q, Order::Acquire), addr, Val::NONE, 0);
+                    let mem = self.mem(Size::Q, Order::Acquire);
+                    let v = self.b.load(Type::V128, mem, addr, Val::NONE, 0);
                     self.halves(v)
                 } else {
-                    let v = self.b.load(Type::I64, mem(Size::D, Order::Acquire), addr, Val::NONE, 0);
+                    let mem = self.mem(Size::D, Order::Acquire);
+                    let v = self.b.load(Type::I64, mem, addr, Val::NONE, 0);
                     self.words(v)
                 };
                 if a.nowb == 0 {
@@ -112,11 +116,13 @@ impl Tr<'_> {
                 let addr = self.at(a.rn, 0);
                 let v = self.v(a.rt);
                 let v = self.b.vget(Type::I64, Shape::scalar(Size::D), false, v, a.q);
-                self.b.store(mem(Size::D, Order::Release), addr, Val::NONE, 0, v);
+                let mem = self.mem(Size::D, Order::Release);
+                self.b.store(mem, addr, Val::NONE, 0, v);
             }
             I::Ldap1(a) => {
                 let addr = self.at(a.rn, 0);
-                let v = self.b.load(Type::I64, mem(Size::D, Order::Acquire), addr, Val::NONE, 0);
+                let mem = self.mem(Size::D, Order::Acquire);
+                let v = self.b.load(Type::I64, mem, addr, Val::NONE, 0);
                 let old = self.v(a.rt);
                 let v = self.b.vop(Op::VIns, Shape::scalar(Size::D), &[old, v], u64::from(a.q));
                 self.set_v(a.rt, v);
@@ -131,14 +137,16 @@ impl Tr<'_> {
                     _ => expected,
                 };
                 let new = self.reg(ty, a.rt);
-                let old = self.b.cas(mem(size_of(a.size), order(a.a, a.r)), addr, expected, new);
+                let mem = self.mem(size_of(a.size), order(a.a, a.r));
+                let old = self.b.cas(mem, addr, expected, new);
                 self.set(a.rs, old);
             }
             I::Casp(a) => {
                 let addr = self.at(a.rn, 0);
                 let (expected, size) = self.pair(a.sz, a.rs, a.rs + 1);
                 let (new, _) = self.pair(a.sz, a.rt, a.rt + 1);
-                let old = self.b.cas(mem(size, order(a.a, a.r)), addr, expected, new);
+                let mem = self.mem(size, order(a.a, a.r));
+                let old = self.b.cas(mem, addr, expected, new);
                 let (lo, hi) = if a.sz == 1 { self.halves(old) } else { self.words(old) };
                 self.set(a.rs, lo);
                 self.set(a.rs + 1, hi);
@@ -159,6 +167,15 @@ impl Tr<'_> {
         Flow::Next
     }
 
+    fn mem(&self, size: Size, order: Order) -> Mem {
+        self.atomic_mem(Mem::plain(size)).with_order(order)
+    }
+
+    /// The alignment rule of atomic and ordered accesses.
+    fn atomic_mem(&self, mem: Mem) -> Mem {
+        if self.cpu.relaxed_atomics && mem.size != Size::Q { mem.inside16() } else { mem.natural() }
+    }
+
     /// The address `rn + disp`.
     fn at(&mut self, rn: u32, disp: i64) -> Val {
         let base = self.reg_sp(Type::I64, rn);
@@ -173,7 +190,7 @@ impl Tr<'_> {
     }
 
     /// The doublewords of a vector.
-    fn halves(&mut self, v: Val) -> (Val, Val) {
+    pub(crate) fn halves(&mut self, v: Val) -> (Val, Val) {
         let d = Shape::scalar(Size::D);
         (self.b.vget(Type::I64, d, false, v, 0), self.b.vget(Type::I64, d, false, v, 1))
     }
@@ -186,7 +203,7 @@ impl Tr<'_> {
     }
 
     /// Two registers as one value of 8 or 16 bytes.
-    fn pair(&mut self, sz: u32, first: u32, second: u32) -> (Val, Size) {
+    pub(crate) fn pair(&mut self, sz: u32, first: u32, second: u32) -> (Val, Size) {
         let (lo, hi) = (self.x(first), self.x(second));
         if sz == 0 {
             return (self.b.bfi(lo, hi, 32, 32), Size::D);
@@ -202,7 +219,8 @@ impl Tr<'_> {
             Data::X(k) => (k.ty(), k.mem()),
             Data::V(size) => (Type::V128, Mem::plain(size_of(size))),
         };
-        let v = self.b.load(ty, mem.natural().with_order(Order::Acquire), addr, Val::NONE, 0);
+        let mem = self.atomic_mem(mem);
+        let v = self.b.load(ty, mem.with_order(Order::Acquire), addr, Val::NONE, 0);
         self.set_data(data, rt, v);
     }
 
@@ -212,13 +230,15 @@ impl Tr<'_> {
             Data::X(k) => (self.reg(int(k.size), rt), k.size),
             Data::V(size) => (self.v(rt), size),
         };
-        self.b.store(mem(size_of(size), Order::Release), addr, Val::NONE, 0, v);
+        let mem = self.mem(size_of(size), Order::Release);
+        self.b.store(mem, addr, Val::NONE, 0, v);
     }
 
     fn rmw(&mut self, a: ArgsAtomic, op: Rmw) {
         let addr = self.at(a.rn, 0);
         let v = self.reg(int(a.size), a.rs);
-        let old = self.b.rmw(mem(size_of(a.size), order(a.a, a.r)), op, addr, v);
+        let mem = self.mem(size_of(a.size), order(a.a, a.r));
+        let old = self.b.rmw(mem, op, addr, v);
         self.set(a.rt, old);
     }
 

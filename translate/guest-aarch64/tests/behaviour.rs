@@ -46,8 +46,10 @@ impl Vm {
         let bytes: Vec<u8> = code.iter().flat_map(|w| w.to_le_bytes()).collect();
         let mode = self.guest.mode(&self.m.state);
         let mut b = Builder::new(mode);
-        self.guest
-            .translate_block(&BlockRequest { pc, code: &bytes, mode, max_insns: code.len(), tagged }, &mut b);
+        self.guest.translate_block(
+            &BlockRequest { pc, code: &bytes, mode, max_insns: code.len(), tagged, attributes: 0 },
+            &mut b,
+        );
         let region = b.finish();
         let helpers = self.guest.helpers().to_vec();
         run_block(&region, BlockId(0), &mut self.m, &helpers)
@@ -71,8 +73,10 @@ fn term(insn: u32) -> Term {
     let guest = Aarch64::new(Cpu::default());
     let mut b = Builder::new(0);
     let code = insn.to_le_bytes();
-    guest
-        .translate_block(&BlockRequest { pc: PC, code: &code, mode: 0, max_insns: 1, tagged: false }, &mut b);
+    guest.translate_block(
+        &BlockRequest { pc: PC, code: &code, mode: 0, max_insns: 1, tagged: false, attributes: 0 },
+        &mut b,
+    );
     b.finish().blocks[0].term
 }
 
@@ -162,14 +166,16 @@ fn incomplete_and_misaligned_code() {
     let guest = Aarch64::new(Cpu::default());
     let mut b = Builder::new(0);
     guest.translate_block(
-        &BlockRequest { pc: PC, code: &[0x1f, 0x20, 3], mode: 0, max_insns: 4, tagged: false },
+        &BlockRequest { pc: PC, code: &[0x1f, 0x20, 3], mode: 0, max_insns: 4, tagged: false, attributes: 0 },
         &mut b,
     );
     assert!(matches!(b.finish().blocks[0].term, Term::Trap { kind: TrapKind::Fetch, .. }));
     let mut b = Builder::new(0);
     let code = [0x1f, 0x20, 3, 0xd5, 0x1f, 0x20];
-    guest
-        .translate_block(&BlockRequest { pc: PC, code: &code, mode: 0, max_insns: 4, tagged: false }, &mut b);
+    guest.translate_block(
+        &BlockRequest { pc: PC, code: &code, mode: 0, max_insns: 4, tagged: false, attributes: 0 },
+        &mut b,
+    );
     assert_eq!(b.finish().blocks[0].term, Term::Jump(Target::Pc(PC + 4)));
 }
 
@@ -291,7 +297,7 @@ fn exclusive_pairs_store_once() {
     vm.run(&[0x887f_9424, 0x8823_9826]);
     assert_eq!((vm.x(3), vm.x(4), vm.m.memory[0x40], vm.m.memory[0x44]), (0, 0x66, 0x77, 0x77));
     // misaligned
-    vm.set_x(1, MEM + 0x41);
+    vm.set_x(1, MEM + 0x49);
     assert!(matches!(vm.run_at(PC, &[0xc85f_7c20], false), BlockExit::Stop { stop: Stop::Align { .. }, .. }));
 }
 

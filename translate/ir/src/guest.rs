@@ -78,6 +78,8 @@ pub struct BlockRequest<'a> {
     pub max_insns: usize,
     /// Make memory accesses strip address tags (set when a tagged access faulted here).
     pub tagged: bool,
+    /// The architecture's own rights of the page of the first instruction (zero unless a page of the process has some).
+    pub attributes: u32,
 }
 
 /// A guest front end for one CPU model.
@@ -103,6 +105,16 @@ pub trait Guest: Sync + Send {
     /// them here. Asked only when the address is outside the look-up keys' range.
     fn branch_address(&self, addr: u64) -> u64 {
         addr
+    }
+    /// Mode bits that stand while pages with rights of the architecture's own exist in the process.
+    fn attributes_mode(&self) -> u64 {
+        0
+    }
+    /// The bits of a mode that say how a block was reached. An indirect branch sets them in its destination (bits 48 to 63);
+    /// they hold for the first block of a region and are zero at its direct exits.
+    fn entry_modes(&self, mode: u64) -> u64 {
+        let _ = mode;
+        0
     }
     /// Translates one basic block at `req.pc` into `b`: `b.begin_block(pc)`, instructions each started with
     /// `b.insn(pc)`, then `b.end_block(term, end_pc)`. It may add blocks that are parts of one instruction.

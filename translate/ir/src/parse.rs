@@ -227,6 +227,7 @@ fn mem(words: &mut &[&str]) -> Result<Mem, String> {
             "rel" => m.order = Order::Release,
             "acqrel" => m.order = Order::AcqRel,
             "aligned" => m.aligned = true,
+            "aligned16" => m = m.inside16(),
             w if w.starts_with("scale=") => m.scale = number(field(w, "scale")?)? as u8,
             _ => break,
         }

@@ -67,8 +67,8 @@ pub struct Header {
     pub fault_code: i32,
     /// Last memory fault: bit 0 write known, bit 1 write, bit 2 misaligned.
     pub fault_flags: u32,
-    /// Padding made explicit.
-    pub reserved3: u32,
+    /// Entry bits of the mode (see `Guest::entry_modes`) for the block at `pc`, consumed when it is entered.
+    pub entry_mode: u32,
     /// Last memory fault: guest address.
     pub fault_addr: u64,
     /// The engine (opaque to translated code).

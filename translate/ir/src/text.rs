@@ -114,7 +114,7 @@ fn mem_text(m: &crate::Mem) -> String {
         crate::Order::AcqRel => s.push_str(" acqrel"),
     }
     if m.aligned {
-        s.push_str(" aligned");
+        s.push_str(if m.within16 { " aligned16" } else { " aligned" });
     }
     if m.scale != 0 {
         let _ = write!(s, " scale={}", m.scale);

@@ -204,6 +204,8 @@ pub struct Mem {
     pub order: Order,
     /// The access must be naturally aligned, else an alignment fault.
     pub aligned: bool,
+    /// With `aligned`: a misaligned access faults only if it leaves 16 aligned bytes.
+    pub within16: bool,
     /// Log2 of the factor applied to the index argument (0..=4).
     pub scale: u8,
 }
@@ -211,7 +213,15 @@ pub struct Mem {
 impl Mem {
     /// A plain little-endian access of `size`.
     pub const fn plain(size: Size) -> Mem {
-        Mem { size, ext: Ext::Zero, big_endian: false, order: Order::Relaxed, aligned: false, scale: 0 }
+        Mem {
+            size,
+            ext: Ext::Zero,
+            big_endian: false,
+            order: Order::Relaxed,
+            aligned: false,
+            within16: false,
+            scale: 0,
+        }
     }
     /// The same access, sign-extending.
     pub const fn signed(mut self) -> Mem {
@@ -226,6 +236,12 @@ impl Mem {
     /// The same access, faulting when misaligned.
     pub const fn natural(mut self) -> Mem {
         self.aligned = true;
+        self
+    }
+    /// The same access, faulting when misaligned and not inside 16 aligned bytes.
+    pub const fn inside16(mut self) -> Mem {
+        self.aligned = true;
+        self.within16 = true;
         self
     }
     /// The same access with a scaled index.

@@ -33,6 +33,7 @@ const WORDS: &[&str] = &[
     "255q",
     "scale=255",
     "aligned",
+    "aligned16",
     "to=q",
     "nan=x86",
     "round=odd",

@@ -146,6 +146,15 @@ impl Arch for Aarch64 {
         Placement { pie_base: 0x55_0000_0000, pie_random_bits: 24, task_size: (1 << 47) - 4096 }
     }
 
+    fn extra_prot(&self) -> u32 {
+        if self.cpu.features.has(Feature::Bti) { regs::GUARDED } else { 0 }
+    }
+
+    fn segment_prot(&self, features: u32) -> u32 {
+        // GNU_PROPERTY_AARCH64_FEATURE_1_BTI
+        if features & 1 != 0 { self.extra_prot() } else { 0 }
+    }
+
     fn libc_package(&self) -> &'static str {
         "libc6:arm64 (or libc6-arm64-cross, with -L /usr/aarch64-linux-gnu)"
     }

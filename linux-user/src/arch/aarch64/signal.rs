@@ -69,6 +69,7 @@ pub const USED: usize = RESERVED + FPSIMD_SIZE + ESR_SIZE + TERMINATOR;
 /// PSTATE.BTYPE after an indirect call (what a handler's landing pad may check).
 const PSTATE_BTYPE_C: u64 = 2 << 10;
 const PSTATE_BTYPE: u64 = 3 << 10;
+const PSTATE_BTYPE_SHIFT: u32 = 10;
 const PSTATE_TCO: u64 = 1 << 25;
 const PSTATE_NZCV: u64 = 0xf << 28;
 /// What `valid_user_regs` lets through: flags, TCO, DIT, SSBS, BTYPE (single-step and the rest are cleared silently).
@@ -233,11 +234,15 @@ pub fn load(engine: &Engine, cpu: &CpuState) -> Regs {
     let at = |id: SlotId| slots.get(id).offset as usize;
     let nzcv = flags_from_mem(cpu.read_u32(at(regs::NZCV)));
     let bit = |id: SlotId, bit: u64| if cpu.read_u32(at(id)) != 0 { bit } else { 0 };
+    let btype = cpu.header().entry_mode >> regs::MODE_BTYPE_SHIFT & 3 | cpu.read_u32(at(regs::BTYPE)) & 3;
     Regs {
         x: std::array::from_fn(|n| cpu.read_u64(at(regs::x(n as u32)))),
         sp: cpu.read_u64(at(regs::SP)),
         pc: cpu.pc(),
-        pstate: u64::from(nzcv) << 28 | bit(regs::DIT, PSTATE_DIT) | bit(regs::SSBS, PSTATE_SSBS),
+        pstate: u64::from(nzcv) << 28
+            | bit(regs::DIT, PSTATE_DIT)
+            | bit(regs::SSBS, PSTATE_SSBS)
+            | u64::from(btype) << PSTATE_BTYPE_SHIFT,
         fpsr: engine.fp_flags(cpu) & FPSR_FLAGS | if cpu.header().sat != 0 { FPSR_QC } else { 0 },
         fpcr: cpu.read_u32(at(regs::FPCR)),
         v: std::array::from_fn(|n| cpu.read_u128(at(regs::v(n as u32)))),
@@ -256,6 +261,9 @@ pub fn store(engine: &Engine, cpu: &mut CpuState, values: &Regs) {
     cpu.write_u32(at(regs::NZCV), flags_to_mem((values.pstate >> 28) as u8 & 15));
     cpu.write_u32(at(regs::DIT), u32::from(values.pstate & PSTATE_DIT != 0));
     cpu.write_u32(at(regs::SSBS), u32::from(values.pstate & PSTATE_SSBS != 0));
+    let btype = (values.pstate & PSTATE_BTYPE) >> PSTATE_BTYPE_SHIFT;
+    cpu.header_mut().entry_mode = (btype as u32) << regs::MODE_BTYPE_SHIFT;
+    cpu.write_u32(at(regs::BTYPE), 0);
     cpu.write_u32(at(regs::FPCR), values.fpcr);
     // FPCR.RMode and the engine's rounding modes have the same numbers.
     engine.set_fp(cpu, values.fpsr & FPSR_FLAGS, values.fpcr >> 22 & 3);
@@ -274,7 +282,8 @@ pub fn push(
     frame: &Frame<'_>,
     trampoline: u64,
 ) -> Result<(), BadFrame> {
-    let encoded = encode(&load(engine, cpu), frame, trampoline, false);
+    let btype = engine.guest().attributes_mode() != 0;
+    let encoded = encode(&load(engine, cpu), frame, trampoline, btype);
     let record: Vec<u8> = encoded.record.iter().flat_map(|word| word.to_le_bytes()).collect();
     // The kernel touches the whole frame first, so that one which does not fit is refused as a whole.
     mem.copy_out(encoded.record_addr, &record).map_err(|_| BadFrame)?;

@@ -27,7 +27,8 @@ impl Subject<'_> {
         let at = self.regions.iter().position(|(m, _)| *m == (pc, mode)).unwrap_or_else(|| {
             let mut b = Builder::new(mode);
             let code = &self.code[(pc - PC) as usize..];
-            let req = BlockRequest { pc, code, mode, max_insns: code.len() / 4, tagged: false };
+            let req =
+                BlockRequest { pc, code, mode, max_insns: code.len() / 4, tagged: false, attributes: 0 };
             self.guest.translate_block(&req, &mut b);
             self.regions.push(((pc, mode), b.finish()));
             self.regions.len() - 1
