@@ -1,3 +1,4 @@
+// test: oracle=skip
 // Branch target identification: in a guarded page an indirect branch must land on a fitting pad; SIGILL with ILL_ILLOPC and
 // the target's address otherwise. Pages without the right, direct branches and returns are free.
 #include "check.h"
