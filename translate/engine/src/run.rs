@@ -43,7 +43,6 @@ impl Engine {
             if let Some(exit) = exit {
                 return exit;
             }
-            self.refresh_mode(cpu);
         }
     }
 
@@ -108,7 +107,10 @@ impl Engine {
             exit::TRAP => Some(Exit::Trap(trap_kind(h.exit_code >> 8), h.exit_info)),
             exit::FAULT => self.finish_fault(cpu),
             exit::FETCH => Some(Exit::Fetch),
-            exit::RESUME => None,
+            exit::RESUME => {
+                self.refresh_mode(cpu);
+                None
+            }
             other => unreachable!("exit code {other} at guest pc {:#x}", h.pc),
         }
     }
@@ -197,9 +199,19 @@ impl Engine {
             e
         };
         match exit {
-            BlockExit::Next(pc) | BlockExit::Resume { pc } => {
+            BlockExit::Next(pc) => {
                 cpu.set_pc(pc);
                 self.settle_pc(cpu);
+                None
+            }
+            BlockExit::Switch { pc, mode } => {
+                cpu.set_pc(pc);
+                cpu.header_mut().mode_key = mode << 48;
+                None
+            }
+            BlockExit::Resume { pc } => {
+                cpu.set_pc(pc);
+                self.refresh_mode(cpu);
                 None
             }
             BlockExit::Syscall { next } => {

@@ -99,7 +99,11 @@ fn successors(block: &Block) -> [Option<u64>; 2] {
         Term::Branch { then, els, .. } => [pc(then), pc(els)],
         Term::Call { ret, .. } | Term::CallIndirect { ret, .. } => [None, Some(ret)],
         Term::Syscall { next } => [None, Some(next)],
-        Term::Indirect { .. } | Term::Return { .. } | Term::Trap { .. } | Term::Resume { .. } => [None, None],
+        Term::Indirect { .. }
+        | Term::Return { .. }
+        | Term::Trap { .. }
+        | Term::Switch { .. }
+        | Term::Resume { .. } => [None, None],
     }
 }
 

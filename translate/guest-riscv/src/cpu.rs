@@ -7,6 +7,7 @@ pub use crate::features::{Feature, Features, NAMES};
 
 use crate::features::VECTOR;
 use Feature as E;
+use crate::vector;
 use ir::{SlotDesc, SlotId, SlotTable, Type};
 
 /// A CPU model.
@@ -397,7 +398,7 @@ impl Cpu {
 }
 
 /// Whether vector instructions are there.
-const WITH_VECTORS: bool = false;
+const WITH_VECTORS: bool = true;
 
 /// The decode tables' combinations, computed from their members.
 const COMBINED: &[Feature] = &[E::Fx, E::Dx, E::Hx, E::Hminx, E::Fp16, E::Zbbk, E::Zbck, E::Zknde];
@@ -445,23 +446,30 @@ pub const X_OFFSET: u32 = 0;
 /// Offset of f0; each takes 16 bytes, of which the low 8 count.
 pub const F_OFFSET: u32 = 256;
 
-/// The state table.
+/// The state table for vector registers of 128 bits; with others only what belongs to them is different.
 pub fn slot_table() -> SlotTable {
+    slot_table_for(128)
+}
+
+/// The state table for this width of vector registers.
+pub fn slot_table_for(vlen: u32) -> SlotTable {
     let slot = |name, ty, offset| SlotDesc { name, ty, offset };
     let mut slots = Vec::new();
     slots.extend(X_NAMES.iter().enumerate().map(|(i, n)| slot(n, Type::I64, X_OFFSET + 8 * i as u32)));
     slots.extend(F_NAMES.iter().enumerate().map(|(i, n)| slot(n, Type::V128, F_OFFSET + 16 * i as u32)));
     slots.push(slot("frm", Type::I32, 248));
+    vector::add_slots(&mut slots, vlen);
     SlotTable {
         slots,
-        size: F_OFFSET + 512,
+        size: vector::state_size(vlen),
         // a5 a4 sp a0 a3 s0 a2 a1 ra s1 t1 a6: order of use in compiled programs.
         pin_int: [15, 14, 2, 10, 13, 8, 12, 11, 1, 9, 6, 16, 17, 18, 19].map(x).to_vec(),
         pin_vec: (10..18).chain(0..8).chain([8, 9]).chain(28..32).chain(18..28).map(f).collect(),
     }
 }
 
-/// Mode bits: the rounding mode field, since reserved modes trap and one has no host equivalent.
+/// Mode bits 2:0: the rounding mode field, since reserved modes trap and one has no host equivalent. The bits above belong
+/// to [`vector`].
 pub fn mode_of_frm(frm: u32) -> u64 {
     u64::from(frm & 7)
 }

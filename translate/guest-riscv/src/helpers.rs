@@ -8,6 +8,9 @@ pub(crate) const TIME: HelperId = HelperId(0);
 pub(crate) const CYCLE: HelperId = HelperId(1);
 /// fclass: (bits, log2 of the format's bytes).
 pub(crate) const FCLASS: HelperId = HelperId(2);
+/// A vector instruction element by element: see [`crate::vector::helper`].
+pub(crate) const VEXEC: HelperId = HelperId(3);
+
 /// The table, in the order of the numbers above.
 pub(crate) fn table() -> Vec<HelperDesc> {
     let d = |name, func: HelperFn, pure_fn| HelperDesc {
@@ -18,7 +21,13 @@ pub(crate) fn table() -> Vec<HelperDesc> {
         may_fault: false,
         pure_fn,
     };
-    vec![d("time", time, false), d("cycle", cycle, false), d("fclass", fclass, true)]
+    let vexec = HelperDesc {
+        reads: SlotSet::All,
+        writes: SlotSet::All,
+        may_fault: true,
+        ..d("vexec", crate::vector::helper, false)
+    };
+    vec![d("time", time, false), d("cycle", cycle, false), d("fclass", fclass, true), vexec]
 }
 
 fn nanoseconds() -> u64 {

@@ -11,6 +11,7 @@ mod trans;
 mod trans_atomic;
 mod trans_float;
 mod trans_int;
+pub mod vector;
 
 pub use expand::expand;
 
@@ -30,7 +31,7 @@ pub struct Riscv {
 impl Riscv {
     /// A front end for this CPU.
     pub fn new(cpu: Cpu) -> Self {
-        Riscv { cpu, slots: cpu::slot_table(), helpers: helpers::table() }
+        Riscv { cpu, slots: cpu::slot_table_for(cpu.vlen), helpers: helpers::table() }
     }
 
     /// The CPU.
@@ -58,7 +59,7 @@ impl Guest for Riscv {
 
     fn mode(&self, state: &[u8]) -> u64 {
         let at = self.slots.get(cpu::FRM).offset as usize;
-        state.get(at).map_or(0, |&b| cpu::mode_of_frm(u32::from(b)))
+        state.get(at).map_or(0, |&b| cpu::mode_of_frm(u32::from(b))) | vector::mode(state, self.cpu.vlen)
     }
 
     fn insn_align_log2(&self) -> u32 {

@@ -31,6 +31,10 @@ pub(crate) struct Tr<'a> {
     pub len: u64,
     /// Floating-point registers known to hold a boxed single (bit set), by this block's own writes.
     pub boxed: u32,
+    /// The instruction as 32 bits.
+    pub word: u32,
+    /// One instruction is wanted and must be executed.
+    pub single: bool,
 }
 
 /// The 32-bit form of the instruction at the start of `bytes` (2 or 4 of them).
@@ -46,7 +50,8 @@ pub(crate) fn word_of(bytes: &[u8], features: &Features) -> Option<u32> {
 pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
     b.begin_block(req.pc);
     let xt = if cpu.xlen == 32 { Type::I32 } else { Type::I64 };
-    let mut t = Tr { b, cpu, xt, mode: req.mode, pc: req.pc, len: 4, boxed: 0 };
+    let single = req.max_insns == 1;
+    let mut t = Tr { b, cpu, xt, mode: req.mode, pc: req.pc, len: 4, boxed: 0, word: 0, single };
     let trap = |kind, pc| Term::Trap { kind, pc, info: 0 };
     if req.pc & 1 != 0 {
         t.b.insn(req.pc);
@@ -73,11 +78,13 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
         left -= 1;
         t.len = len as u64;
         t.b.insn(t.pc);
-        let insn = word_of(bytes, &cpu.features).and_then(|w| decode(w, &cpu.features));
+        t.word = word_of(bytes, &cpu.features).unwrap_or(0);
+        let insn = decode(t.word, &cpu.features);
         let flow = match insn {
             Some(Insn::Int(i)) => t.int(i),
             Some(Insn::Atomic(i)) => t.atomic(i),
             Some(Insn::Float(i)) => t.float(i),
+            Some(Insn::Vector(i)) => t.vector_insn(i),
             None => Flow::Undefined,
         };
         let next = t.next();

@@ -23,6 +23,11 @@ impl Tr<'_> {
                 self.set(a.rd, v);
             }
             Int::Jal(a) => {
+                if is_link(a.rd)
+                    && let Some(end) = self.forget()
+                {
+                    return end;
+                }
                 let target = self.wrap(self.pc.wrapping_add((i64::from(a.imm) * 2) as u64));
                 let (rd, next) = (a.rd, self.next());
                 self.set_link(rd);
@@ -33,6 +38,11 @@ impl Tr<'_> {
                 });
             }
             Int::Jalr(a) => {
+                if (is_link(a.rd) || a.rd == 0 && is_link(a.rs1))
+                    && let Some(end) = self.forget()
+                {
+                    return end;
+                }
                 let (rd, rs1, next) = (a.rd, a.rs1, self.next());
                 let base = self.x(rs1);
                 let off = self.c(i64::from(a.imm));
@@ -448,6 +458,16 @@ impl Tr<'_> {
                 self.set(rd, v);
                 return Flow::Next;
             }
+            0x8..=0xa | 0xf => match self.vector_csr(csr) {
+                Some(v) => v,
+                None => return Flow::Undefined,
+            },
+            0xc20..=0xc22 if !writes => {
+                let Some(v) = self.vector_csr(csr) else { return Flow::Undefined };
+                let v = self.low(v);
+                self.set(rd, v);
+                return Flow::Next;
+            }
             _ => return Flow::Undefined,
         };
         let operand = match src {
@@ -466,6 +486,9 @@ impl Tr<'_> {
         }
         if !writes {
             return Flow::Next;
+        }
+        if matches!(csr, 0x8..=0xf) {
+            return self.set_vector_csr(csr, new);
         }
         if csr != 2 {
             let m = self.b.const32(31);

@@ -62,7 +62,7 @@ pub(crate) struct Cold {
 
 pub(crate) enum ColdWork {
     /// Stub of an unlinked exit: key and the site's displacement field.
-    Link { pc: u64, site: u32 },
+    Link { key: u64, site: u32 },
     /// Leave because of a poll, at a known address.
     Poll { pc: u64 },
     /// Leave because of a poll, at the key in rax.

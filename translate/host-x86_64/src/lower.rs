@@ -148,6 +148,7 @@ fn back_edges(r: &Region) -> Vec<bool> {
             | Term::Return { .. }
             | Term::Syscall { .. }
             | Term::Trap { .. }
+            | Term::Switch { .. }
             | Term::Resume { .. } => {}
         }
     }
@@ -188,6 +189,7 @@ impl C<'_> {
             | Term::Call { .. }
             | Term::Syscall { .. }
             | Term::Trap { .. }
+            | Term::Switch { .. }
             | Term::Resume { .. } => None,
         };
         self.analyse(first, last, term_use);
@@ -246,7 +248,7 @@ impl C<'_> {
     /// Remembers the site whose field was just emitted; its stub is bound later.
     fn site(&mut self, pc: u64) -> Label {
         let at = self.a.pos();
-        let l = self.cold(ColdWork::Link { pc, site: at });
+        let l = self.cold(ColdWork::Link { key: pc | self.mode_key, site: at });
         if !self.no_chain {
             self.sites.push((at, l, pc));
         }
@@ -417,6 +419,13 @@ impl C<'_> {
                 self.transfer(Target::Pc(next), 0, b);
             }
             Term::Trap { kind, pc, info } => self.leave(pc, exit::TRAP | (kind as u32) << 8, Some(info)),
+            Term::Switch { pc, mode } => {
+                let at = hdr(offset_of!(Header, mode_key)).plus(4);
+                self.a.store_i(Sz::D, at, (mode << 16) as i32);
+                self.mode_key = mode << 48;
+                self.site_jmp(pc);
+                self.mode_key = self.cx.mode_key();
+            }
             Term::Resume { pc } => self.leave(pc, exit::RESUME, None),
         }
     }
@@ -587,8 +596,8 @@ impl C<'_> {
             self.a.bind(c.label);
             self.out.marks.push((self.a.pos(), c.pc));
             match c.work {
-                ColdWork::Link { pc, site } => {
-                    self.mov_addr(RAX, pc | self.mode_key);
+                ColdWork::Link { key, site } => {
+                    self.mov_addr(RAX, key);
                     if self.no_chain {
                         self.a.jmp_rm(entry(RuntimeEntry::LookUp));
                         continue;

@@ -137,6 +137,7 @@ fn parse_term(words: &[&str]) -> Result<Option<Term>, String> {
         ["trap", kind, pc, info] => {
             Term::Trap { kind: named(&TRAPS, kind)?, pc: number(pc)?, info: number(info)? }
         }
+        ["switch", pc, mode] => Term::Switch { pc: number(pc)?, mode: number(mode)? },
         ["resume", pc] => Term::Resume { pc: number(pc)? },
         _ => return Ok(None),
     }))

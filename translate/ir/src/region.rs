@@ -118,6 +118,13 @@ pub enum Term {
         /// Detail, for example the break number.
         info: u64,
     },
+    /// Goes on at `pc` under other mode bits, which the front end knows to be right for the state (or for any state).
+    Switch {
+        /// Where to go on.
+        pc: u64,
+        /// The mode bits, as from [`crate::Guest::mode`].
+        mode: u64,
+    },
     /// The mode key changed (state guard): look up `pc` afresh.
     Resume {
         /// Where to go on.

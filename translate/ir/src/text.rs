@@ -169,6 +169,7 @@ pub fn term_text(t: &Term) -> String {
         Term::Trap { kind, pc, info } => {
             format!("trap {} {pc:#x}, {info:#x}", format!("{kind:?}").to_lowercase())
         }
+        Term::Switch { pc, mode } => format!("switch {pc:#x}, {mode:#x}"),
         Term::Resume { pc } => format!("resume {pc:#x}"),
     }
 }

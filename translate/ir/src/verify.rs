@@ -180,7 +180,11 @@ impl Checker<'_> {
             Term::CallIndirect { addr, ret: _ } | Term::Indirect { addr } | Term::Return { addr } => {
                 value(addr, Type::I64)
             }
-            Term::Call { .. } | Term::Syscall { .. } | Term::Trap { .. } | Term::Resume { .. } => Ok(()),
+            Term::Call { .. }
+            | Term::Syscall { .. }
+            | Term::Trap { .. }
+            | Term::Switch { .. }
+            | Term::Resume { .. } => Ok(()),
         }
     }
 }

@@ -111,6 +111,7 @@ fn successors_kill(region: &Region, block: &Block, kills: &[u32]) -> u32 {
         | Term::Return { .. }
         | Term::Syscall { .. }
         | Term::Trap { .. }
+        | Term::Switch { .. }
         | Term::Resume { .. } => 0,
     }
 }

@@ -68,6 +68,7 @@ pub(crate) fn rewrite_term(term: &mut ir::Term, map: &[Val]) {
         | Term::Call { .. }
         | Term::Syscall { .. }
         | Term::Trap { .. }
+        | Term::Switch { .. }
         | Term::Resume { .. } => {}
     }
 }
@@ -84,6 +85,7 @@ pub(crate) fn term_value(term: &ir::Term) -> Option<Val> {
         | Term::Call { .. }
         | Term::Syscall { .. }
         | Term::Trap { .. }
+        | Term::Switch { .. }
         | Term::Resume { .. } => None,
     }
 }

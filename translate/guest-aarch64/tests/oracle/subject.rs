@@ -73,7 +73,7 @@ impl Subject<'_> {
             }
         };
         let (status, pc) = match exit {
-            BlockExit::Next(pc) | BlockExit::Resume { pc } => (0, pc),
+            BlockExit::Next(pc) | BlockExit::Switch { pc, .. } | BlockExit::Resume { pc } => (0, pc),
             BlockExit::Trap { kind: TrapKind::Illegal, pc, .. } => (4, pc),
             BlockExit::Stop { pc, stop: Stop::Fault { .. } } => (11, pc),
             BlockExit::Stop { pc, stop: Stop::Align { .. } } => (7, pc),

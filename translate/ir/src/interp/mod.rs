@@ -39,6 +39,13 @@ pub enum BlockExit {
         /// Detail.
         info: u64,
     },
+    /// Go on at `pc` under these mode bits.
+    Switch {
+        /// Guest address.
+        pc: u64,
+        /// Mode bits.
+        mode: u64,
+    },
     /// The mode changed: go on at `pc`.
     Resume {
         /// Guest address.
@@ -160,6 +167,7 @@ impl Run<'_> {
             }
             Term::Syscall { next } => BlockExit::Syscall { next },
             Term::Trap { kind, pc, info } => BlockExit::Trap { kind, pc, info },
+            Term::Switch { pc, mode } => BlockExit::Switch { pc, mode },
             Term::Resume { pc } => BlockExit::Resume { pc },
         })
     }

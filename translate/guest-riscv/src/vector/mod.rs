@@ -1,0 +1,366 @@
+//! Vectors: state, vtype, mode bits, and the translation of what has no inline form into a call of the element-exact helper.
+//!
+//! In: a decoded vector instruction and the mode bits. Out: IR. `check` tells which encodings are reserved under a vtype,
+//! `unit` and its parts are the definition of every instruction, element by element.
+//!
+//! vtype is part of the mode, as is whether vl is at its maximum. Both may be unknown to translated code: calls and returns
+//! drop them, since no calling convention keeps them, so that ordinary code is translated once. Elements past vl and masked-off
+//! ones keep their values under every policy.
+
+mod check;
+mod crypto;
+mod float;
+mod int;
+mod mem;
+mod perm;
+mod unit;
+
+pub(crate) use unit::helper;
+
+use crate::cpu::{Feature, Features};
+use crate::decode::Vector;
+use crate::helpers;
+use crate::trans::{Flow, Tr};
+use ir::{Attr, Cc, Op, SlotDesc, SlotId, Target, Term, Type, Val};
+
+/// The vector length register (I64).
+pub const VL: SlotId = SlotId(64);
+/// The type register as read by a program, bit 63 set if it is invalid (I64).
+pub const VTYPE: SlotId = SlotId(65);
+/// Index of the first element to be executed (I32).
+pub const VSTART: SlotId = SlotId(66);
+/// Fixed-point rounding mode (I32). The saturation flag vxsat is the engine's sticky one.
+pub const VXRM: SlotId = SlotId(67);
+const FIRST: u16 = 68;
+
+/// The invalid bit of vtype.
+pub const VILL: u64 = 1 << 63;
+
+const VL_OFFSET: u32 = 768;
+const VTYPE_OFFSET: u32 = 776;
+const VSTART_OFFSET: u32 = 784;
+const VXRM_OFFSET: u32 = 788;
+/// Offset of v0 in the guest part of the state block; the others follow, each as long as the CPU's vlen says.
+pub const V_OFFSET: u32 = 800;
+
+const NAMES: [&str; 32] = [
+    "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16",
+    "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31",
+];
+const PIECES: [&str; 8] = ["", "+16", "+32", "+48", "+64", "+80", "+96", "+112"];
+
+/// Appends the vector slots to the state table.
+pub(crate) fn add_slots(slots: &mut Vec<SlotDesc>, vlen: u32) {
+    let slot = |name, ty, offset| SlotDesc { name, ty, offset };
+    slots.push(slot("vl", Type::I64, VL_OFFSET));
+    slots.push(slot("vtype", Type::I64, VTYPE_OFFSET));
+    slots.push(slot("vstart", Type::I32, VSTART_OFFSET));
+    slots.push(slot("vxrm", Type::I32, VXRM_OFFSET));
+    debug_assert_eq!(slots.len(), FIRST as usize);
+    for n in 0..32 * vlen / 128 {
+        let (reg, piece) = (n * 128 / vlen, n % (vlen / 128));
+        let name = if piece == 0 { NAMES[reg as usize] } else { PIECES[piece as usize] };
+        slots.push(slot(name, Type::V128, V_OFFSET + 16 * n));
+    }
+}
+
+/// Bytes of the guest part of the state block.
+pub(crate) fn state_size(vlen: u32) -> u32 {
+    V_OFFSET + 4 * vlen
+}
+
+/// The slot of the 16 bytes with number `piece`, counted from v0's first through all registers.
+pub fn piece(piece: u32) -> SlotId {
+    SlotId(FIRST + piece as u16)
+}
+
+/// The features with those that they imply.
+pub(crate) fn implied(f: Features) -> Features {
+    use Feature as E;
+    const RULES: [(Feature, &[Feature]); 10] = [
+        (E::V, &[E::Zve64d]),
+        (E::Zve64d, &[E::Zve64f]),
+        (E::Zve64f, &[E::Zve64x, E::Zve32f]),
+        (E::Zve64x, &[E::Zve32x]),
+        (E::Zve32f, &[E::Zve32x]),
+        (E::Zvfh, &[E::Zvfhmin]),
+        (E::Zvfbfwma, &[E::Zvfbfmin]),
+        (E::Zvbb, &[E::Zvkb]),
+        (E::Zvknhb, &[E::Zvknha]),
+        (E::Zvfhmin, &[]),
+    ];
+    RULES.iter().fold(f, |f, (with, also)| if f.has(*with) { f.with(also) } else { f })
+}
+
+/// vtype, decoded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VType {
+    /// Log2 of the bytes of an element.
+    pub sew: u32,
+    /// Log2 of the registers of a group.
+    pub lmul: i32,
+}
+
+impl VType {
+    /// From the register's value; `None` if it is invalid. `vlen` bits per register, `elen` the widest element.
+    pub fn decode(v: u64, vlen: u32, elen: u32) -> Option<VType> {
+        if v >> 8 != 0 {
+            return None;
+        }
+        let sew = (v >> 3 & 7) as u32;
+        let lmul = ((v & 7) as i32) << 29 >> 29;
+        let fits = lmul != -4 && 8 << sew <= elen && (vlen >> (-lmul).max(0)) >= 8 << sew;
+        fits.then_some(VType { sew, lmul })
+    }
+
+    /// Elements of a group.
+    pub fn vlmax(self, vlen: u32) -> u32 {
+        let n = vlen >> (3 + self.sew);
+        if self.lmul >= 0 { n << self.lmul } else { n >> -self.lmul }
+    }
+}
+
+/// Mode bit: vtype is known and valid.
+const KNOWN: u64 = 1 << 3;
+/// Mode bit: vl is the largest that vtype allows.
+const FULL: u64 = 1 << 9;
+/// Mode bit: vstart is not zero.
+const STARTED: u64 = 1 << 10;
+/// The mode bits that describe vtype and vl.
+const CONFIGURATION: u64 = 0x7f << 3;
+
+fn configured(t: VType, full: bool) -> u64 {
+    KNOWN | u64::from(t.sew) << 4 | ((t.lmul & 7) as u64) << 6 | if full { FULL } else { 0 }
+}
+
+/// The mode bits of this state, as exactly as can be said.
+pub(crate) fn mode(state: &[u8], vlen: u32) -> u64 {
+    let at = |offset: u32| state.get(offset as usize..offset as usize + 8).and_then(|b| b.try_into().ok());
+    let word = |offset| at(offset).map_or(0, u64::from_le_bytes);
+    let started = if word(VSTART_OFFSET) as u32 != 0 { STARTED } else { 0 };
+    let Some(t) = VType::decode(word(VTYPE_OFFSET), vlen, 64) else { return started };
+    configured(t, word(VL_OFFSET) == u64::from(t.vlmax(vlen))) | started
+}
+
+/// Fields of a word, whatever its format calls them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fields {
+    pub vd: u32,
+    pub vs1: u32,
+    pub vs2: u32,
+    pub f3: u32,
+    /// Not masked.
+    pub vm: bool,
+    /// Fields of a segment, less one.
+    pub nf: u32,
+}
+
+impl Fields {
+    pub fn of(w: u32) -> Fields {
+        Fields {
+            vd: w >> 7 & 31,
+            vs1: w >> 15 & 31,
+            vs2: w >> 20 & 31,
+            f3: w >> 12 & 7,
+            vm: w >> 25 & 1 != 0,
+            nf: w >> 29,
+        }
+    }
+
+    /// Log2 of the bytes that a load's or store's width field stands for.
+    pub fn eew(&self) -> u32 {
+        if self.f3 == 0 { 0 } else { self.f3 - 4 }
+    }
+}
+
+/// What the helper is asked beside the word.
+const ASK_VALID: u64 = 1 << 40;
+
+impl Tr<'_> {
+    /// vtype of the mode bits.
+    fn vtype(&self) -> Option<VType> {
+        let t = VType { sew: (self.mode >> 4 & 3) as u32, lmul: ((self.mode >> 6 & 7) as i32) << 29 >> 29 };
+        (self.mode & KNOWN != 0).then_some(t)
+    }
+
+    fn elen(&self) -> u32 {
+        if self.cpu.features.has(Feature::Zve64x) { 64 } else { 32 }
+    }
+
+    /// Calls the helper for the current instruction.
+    fn vexec(&mut self, ask: u64) {
+        let log2 = (self.cpu.vlen / 8).ilog2();
+        let arg = self.b.const64(u64::from(self.word) | u64::from(log2) << 32 | ask);
+        self.b.push(Op::Call, Type::Void, Attr::Helper(helpers::VEXEC), &[arg], 0);
+    }
+
+    pub(crate) fn vector(&mut self, insn: Vector) -> Flow {
+        let f = Fields::of(self.word);
+        match insn {
+            Vector::Vsetvli(a) => return self.vset(a.rd, a.rs1, u64::from(a.zimm)),
+            Vector::Vsetivli(a) => {
+                let avl = self.b.const64(u64::from(a.rs1));
+                return self.vset_to(a.rd, u64::from(a.zimm), |_, _| avl);
+            }
+            Vector::Vsetvl(_) => {
+                self.vexec(0);
+                return Flow::End(Term::Resume { pc: self.next() });
+            }
+            _ => {}
+        }
+        let t = self.vtype();
+        if t.is_none() && !check::without_vtype(insn) {
+            // Traps if vtype is invalid; else the mode is found afresh and is a known one.
+            self.vexec(ASK_VALID);
+            return Flow::End(Term::Resume { pc: self.pc });
+        }
+        let cx = check::Context {
+            f: &f,
+            t: t.unwrap_or(VType { sew: 0, lmul: 0 }),
+            features: &self.cpu.features,
+            elen: self.elen(),
+            vlen: self.cpu.vlen,
+            started: self.mode & STARTED != 0,
+            frm: self.mode as u32 & 7,
+        };
+        if !cx.allowed(insn) {
+            return Flow::Undefined;
+        }
+        self.vexec(0);
+        if matches!(insn, Vector::VfmvFS(_)) {
+            self.boxed &= !(1 << f.vd);
+        }
+        if self.mode & STARTED != 0 {
+            return Flow::End(Term::Resume { pc: self.next() });
+        }
+        if matches!(insn, Vector::Vleff(_))
+            && let Some(t) = t
+        {
+            let vl = self.b.get(VL, Type::I64);
+            return self.configured_jump(t, vl);
+        }
+        Flow::Next
+    }
+
+    /// vsetvli: the new length is a function of the requested one, which is rs1, or no limit, or the length as it is.
+    fn vset(&mut self, rd: u32, rs1: u32, zimm: u64) -> Flow {
+        if rs1 != 0 {
+            let avl = self.x(rs1);
+            self.vset_to(rd, zimm, |_, _| avl)
+        } else if rd != 0 {
+            self.vset_to(rd, zimm, |_, max| max)
+        } else {
+            let vl = self.b.get(VL, Type::I64);
+            self.vset_to(rd, zimm, |_, _| vl)
+        }
+    }
+
+    fn vset_to(&mut self, rd: u32, zimm: u64, avl: impl Fn(&mut Self, Val) -> Val) -> Flow {
+        let zero = self.b.const32(0);
+        self.b.set(VSTART, zero);
+        let Some(t) = VType::decode(zimm, self.cpu.vlen, self.elen()) else {
+            let ill = self.b.const64(VILL);
+            self.b.set(VTYPE, ill);
+            let none = self.b.const64(0);
+            self.b.set(VL, none);
+            self.set(rd, none);
+            let mode = self.mode & !CONFIGURATION & !STARTED;
+            return Flow::End(Term::Switch { pc: self.next(), mode });
+        };
+        let max = self.b.const64(u64::from(t.vlmax(self.cpu.vlen)));
+        let avl = avl(self, max);
+        let vl = if avl == max { max } else { self.b.umin(avl, max) };
+        let raw = self.b.const64(zimm);
+        self.b.set(VTYPE, raw);
+        self.b.set(VL, vl);
+        self.set(rd, vl);
+        self.configured_jump(t, vl)
+    }
+
+    /// Goes on after the instruction under the mode of this vtype and length.
+    fn configured_jump(&mut self, t: VType, vl: Val) -> Flow {
+        let next = self.next();
+        let base = self.mode & !CONFIGURATION & !STARTED;
+        let max = u64::from(t.vlmax(self.cpu.vlen));
+        let modes = [true, false].map(|full| base | configured(t, full));
+        if let Some(n) = self.b.as_const(vl) {
+            let mode = modes[usize::from(n != max)];
+            return self.under(mode, next);
+        }
+        let max = self.b.const64(max);
+        let d = self.b.sub(vl, max);
+        let flags = self.b.flags_of(d);
+        let same = modes.iter().position(|&m| m == self.mode);
+        let (mut ahead, mut targets) = (1, [Target::Pc(next); 2]);
+        for (i, t) in targets.iter_mut().enumerate() {
+            if same != Some(i) {
+                *t = Target::Block(self.b.upcoming_block(ahead));
+                ahead += 1;
+            }
+        }
+        let term = Term::Branch { flags, cc: Cc::Eq, then: targets[0], els: targets[1] };
+        self.b.end_block(term, next);
+        let switches: Vec<u64> = (0..2).filter(|&i| same != Some(i)).map(|i| modes[i]).collect();
+        let (last, first) = switches.split_last().expect("one mode at least is another");
+        for &mode in first {
+            self.b.begin_internal(self.pc);
+            self.b.end_block(Term::Switch { pc: next, mode }, next);
+        }
+        self.b.begin_internal(self.pc);
+        Flow::End(Term::Switch { pc: next, mode: *last })
+    }
+
+    /// Ends the block with a jump to `next` under `mode`.
+    fn under(&mut self, mode: u64, next: u64) -> Flow {
+        if mode == self.mode { Flow::Next } else { Flow::End(Term::Switch { pc: next, mode }) }
+    }
+
+    /// Reads a vector CSR. `None` if there is none with this number.
+    pub(crate) fn vector_csr(&mut self, csr: u32) -> Option<Val> {
+        if !self.cpu.features.has(Feature::Zve32x) {
+            return None;
+        }
+        Some(match csr {
+            0x008 => self.b.get(VSTART, Type::I32),
+            0x009 => self.b.push(Op::GetSat, Type::I32, Attr::None, &[], 0),
+            0x00a => self.b.get(VXRM, Type::I32),
+            0x00f => {
+                let sat = self.b.push(Op::GetSat, Type::I32, Attr::None, &[], 0);
+                let rm = self.b.get(VXRM, Type::I32);
+                self.b.bfi(sat, rm, 1, 2)
+            }
+            0xc20 => self.b.get(VL, Type::I64),
+            0xc21 => self.b.get(VTYPE, Type::I64),
+            0xc22 => self.b.const64(u64::from(self.cpu.vlen / 8)),
+            _ => return None,
+        })
+    }
+
+    /// Writes a vector CSR that can be written; the value is an I32.
+    pub(crate) fn set_vector_csr(&mut self, csr: u32, v: Val) -> Flow {
+        match csr {
+            0x008 => {
+                let start = self.b.ubfx(v, 0, self.cpu.vlen.ilog2());
+                self.b.set(VSTART, start);
+                return Flow::End(Term::Resume { pc: self.next() });
+            }
+            0x009 | 0x00f => {
+                let sat = self.b.ubfx(v, 0, 1);
+                self.b.push(Op::SetSat, Type::Void, Attr::None, &[sat], 0);
+            }
+            _ => {}
+        }
+        if csr != 0x009 {
+            let rm = self.b.ubfx(v, if csr == 0x00a { 0 } else { 1 }, 2);
+            self.b.set(VXRM, rm);
+        }
+        Flow::Next
+    }
+
+    /// Before a call or return, in a mode that knows vtype and vl: goes to the same instruction in the mode that has
+    /// forgotten them.
+    pub(crate) fn forget(&self) -> Option<Flow> {
+        let knows = self.mode & CONFIGURATION != 0 && !self.single;
+        knows.then_some(Flow::End(Term::Switch { pc: self.pc, mode: self.mode & !CONFIGURATION }))
+    }
+}
