@@ -43,6 +43,7 @@ impl Group {
 }
 
 /// What legality depends on.
+#[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub f: &'a Fields,
     pub t: VType,
@@ -110,13 +111,22 @@ impl Context<'_> {
         self.operands(self.group(self.f.vd, vd), &[self.group(self.f.vs2, vs2)])
     }
 
-    /// The destination is a mask.
+    /// The destination is a mask. Reading v0 also as an operand is not refused.
     fn to_mask(&self) -> bool {
         let (d, a) = (self.mask(self.f.vd), self.group(self.f.vs2, 0));
+        let free = Fields { vm: true, ..*self.f };
+        let free = Context { f: &free, ..*self };
         match self.vs1(0) {
-            Some(b) => self.operands(d, &[a, b]),
-            None => self.operands(d, &[a]),
+            Some(b) => free.operands(d, &[a, b]),
+            None => free.operands(d, &[a]),
         }
+    }
+
+    /// A wide destination that is also read.
+    fn accumulate(&self) -> bool {
+        let (d, a) = (self.group(self.f.vd, 1), self.group(self.f.vs2, 0));
+        let b = self.vs1(0).unwrap_or(a);
+        self.shape(1, 0, 0) && self.apart(d, &[a, b])
     }
 
     fn apart(&self, d: Group, sources: &[Group]) -> bool {
@@ -181,11 +191,7 @@ impl Context<'_> {
             return false;
         }
         if !load {
-            // Data and indices of different widths are both read.
-            return (0..=self.f.nf).all(|i| {
-                let field = Group { reg: d.reg + i * d.len(), ..d };
-                field.eew == index.eew || !field.overlaps(index)
-            });
+            return self.widths(&[d, index]);
         }
         (self.f.vm || self.f.vd != 0)
             && (0..=self.f.nf).all(|i| {
@@ -248,7 +254,12 @@ impl Context<'_> {
             | V::Vmacc(_)
             | V::Vnmsac(_) => self.shape(0, 0, 0),
             V::Vclmul(_) | V::Vclmulh(_) => self.sew() == 3 && self.shape(0, 0, 0),
-            V::Vadc(_) | V::Vsbc(_) | V::Vmerge(_) => self.shape(0, 0, 0),
+            V::Vadc(_) | V::Vsbc(_) => {
+                // Overlap with the mask, an operand like the others, is not refused.
+                let free = Fields { vm: true, ..*f };
+                f.vd != 0 && Context { f: &free, ..*self }.shape(0, 0, 0)
+            }
+            V::Vmerge(_) => self.shape(0, 0, 0),
             V::VmvV(_) => {
                 let d = self.group(f.vd, 0);
                 self.valid(d) && self.vs1(0).is_none_or(|s| self.valid(s))
@@ -272,11 +283,8 @@ impl Context<'_> {
             | V::Vwsub(_)
             | V::Vwmulu(_)
             | V::Vwmulsu(_)
-            | V::Vwmul(_)
-            | V::Vwmaccu(_)
-            | V::Vwmacc(_)
-            | V::Vwmaccus(_)
-            | V::Vwmaccsu(_) => self.shape(1, 0, 0),
+            | V::Vwmul(_) => self.shape(1, 0, 0),
+            V::Vwmaccu(_) | V::Vwmacc(_) | V::Vwmaccus(_) | V::Vwmaccsu(_) => self.accumulate(),
             V::VwadduW(_) | V::VwaddW(_) | V::VwsubuW(_) | V::VwsubW(_) => self.shape(1, 1, 0),
 
             V::Vrgather(_) => {
@@ -298,7 +306,7 @@ impl Context<'_> {
             V::Vfslide1down(_) => self.float(0) && self.unary(0, 0),
             V::Vcompress(_) => {
                 let (d, a, m) = (self.group(f.vd, 0), self.group(f.vs2, 0), self.mask(f.vs1));
-                !self.started && self.valid(d) && self.valid(a) && self.apart(d, &[a, m]) && self.widths(&[a, m])
+                !self.started && self.valid(d) && self.valid(a) && self.apart(d, &[a, m])
             }
 
             V::Vredsum(_)
@@ -387,15 +395,14 @@ impl Context<'_> {
             V::VfncvtFF(_) => self.half_min() && self.unary(0, 1),
             V::VfncvtRodFF(_) => self.half_min() && self.float(0) && self.unary(0, 1),
             V::Vfncvtbf16(_) => self.frm <= 4 && self.sew() == 1 && self.unary(0, 1),
-            V::Vfwadd(_)
-            | V::Vfwsub(_)
-            | V::Vfwmul(_)
-            | V::Vfwmacc(_)
-            | V::Vfwnmacc(_)
-            | V::Vfwmsac(_)
-            | V::Vfwnmsac(_) => self.float(0) && self.float(1) && self.shape(1, 0, 0),
+            V::Vfwadd(_) | V::Vfwsub(_) | V::Vfwmul(_) => {
+                self.float(0) && self.float(1) && self.shape(1, 0, 0)
+            }
+            V::Vfwmacc(_) | V::Vfwnmacc(_) | V::Vfwmsac(_) | V::Vfwnmsac(_) => {
+                self.float(0) && self.float(1) && self.accumulate()
+            }
             V::VfwaddW(_) | V::VfwsubW(_) => self.float(0) && self.float(1) && self.shape(1, 1, 0),
-            V::Vfwmaccbf16(_) => self.frm <= 4 && self.sew() == 1 && self.shape(1, 0, 0),
+            V::Vfwmaccbf16(_) => self.frm <= 4 && self.sew() == 1 && self.accumulate(),
 
             V::VaesdmVv(_) | V::VaesdfVv(_) | V::VaesemVv(_) | V::VaesefVv(_) | V::Vgmul(_) | V::Vsm4rVv(_) => {
                 self.crypto(self.sew() == 2, 4) && self.unary(0, 0)

@@ -36,6 +36,8 @@ pub(super) struct Access<'a> {
     pub mask: [u8; 128],
     pub base: u64,
     pub rs2: u64,
+    /// Only a fault of the first element is one.
+    pub first_only: bool,
 }
 
 impl Access<'_> {
@@ -101,6 +103,12 @@ impl Access<'_> {
                 continue;
             }
             let addr = address(self, i);
+            if self.first_only && fields > 1 {
+                // An element counts as a whole.
+                let mut buf = [0; 64];
+                let probe = self.m.load(addr, &mut buf[..(fields as usize) << eew]);
+                probe.map_err(|stop| self.stopped(i, stop))?;
+            }
             for k in 0..fields {
                 let (at, reg) = (addr.wrapping_add(u64::from(k) << eew), self.f.vd + k * step);
                 let done =

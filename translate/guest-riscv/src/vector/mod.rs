@@ -109,7 +109,7 @@ impl VType {
         }
         let sew = (v >> 3 & 7) as u32;
         let lmul = ((v & 7) as i32) << 29 >> 29;
-        let fits = lmul != -4 && 8 << sew <= elen && (vlen >> (-lmul).max(0)) >= 8 << sew;
+        let fits = lmul != -4 && sew < 4 && 8 << sew <= elen.min(vlen) >> (-lmul).max(0);
         fits.then_some(VType { sew, lmul })
     }
 

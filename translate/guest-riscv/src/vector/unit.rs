@@ -42,7 +42,8 @@ pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize) -> Result<(), S
     mask[..vlenb].copy_from_slice(&m.state()[v0..v0 + vlenb]);
     if super::mem::is_memory(insn) {
         let rs2 = x(m, f.vs2);
-        let mut a = super::mem::Access { m, vlenb, t, vl, vstart, f, mask, base: rs1, rs2 };
+        let first_only = matches!(insn, Vector::Vleff(_));
+        let mut a = super::mem::Access { m, vlenb, t, vl, vstart, f, mask, base: rs1, rs2, first_only };
         a.exec(insn)?;
         if vstart != 0 {
             m.set_slot(VSTART, 0);
