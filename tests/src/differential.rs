@@ -82,6 +82,8 @@ pub struct Subject {
     pub syscall: &'static [u8],
     /// Integer slots to point into the data buffer.
     pub pointers: &'static [u16],
+    /// Control slots, zero at the start.
+    pub control: &'static [u16],
 }
 
 /// Guest memory at its own host address, checked by range.
@@ -281,7 +283,7 @@ impl Pair {
             Self::set_memory(&code, state_seed ^ 1);
             let (engine, cpu) = (&self.engines[i], &mut self.cpus[i]);
             engine.invalidate(BASE..BASE + 4096);
-            fill(engine.guest(), cpu, self.subject.pointers, state_seed);
+            fill(engine.guest(), cpu, self.subject.pointers, self.subject.control, state_seed);
             engine.set_fp(cpu, 0, round);
             cpu.clear_monitor();
             cpu.set_pc(BASE);
@@ -321,11 +323,19 @@ impl Pair {
 }
 
 /// Random register contents.
-fn fill(guest: &dyn Guest, cpu: &mut CpuState, pointers: &[u16], seed: u64) {
+fn fill(guest: &dyn Guest, cpu: &mut CpuState, pointers: &[u16], zero: &[u16], seed: u64) {
     let mut r = Rng(seed);
     for (i, s) in guest.slots().slots.iter().enumerate() {
         let at = s.offset as usize;
-        if matches!(s.ty, Type::I32 | Type::Void) || i >= 70 {
+        if zero.contains(&(i as u16)) {
+            if s.ty == Type::I32 {
+                cpu.write_u32(at, 0)
+            } else {
+                cpu.write_u64(at, 0)
+            }
+            continue;
+        }
+        if matches!(s.ty, Type::I32 | Type::Void) || i >= 70 && s.ty != Type::V128 {
             // Control registers stay as they are at reset; the mode belongs to the test.
             continue;
         }

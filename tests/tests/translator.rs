@@ -48,6 +48,35 @@ fn riscv_instruction(r: &mut Rng) -> Vec<u8> {
     }
 }
 
+/// A vector instruction with registers that make it legal more often than not, perhaps after setting vtype and vl.
+fn riscv_vector(r: &mut Rng) -> Vec<u8> {
+    let mut code = Vec::new();
+    if r.below(3) == 0 {
+        let (sew, lmul) = (r.below(4) as u32, [0, 0, 1, 1, 2, 3, 6, 7][r.below(8) as usize]);
+        let set = if r.below(3) > 0 {
+            // vsetvli with all elements
+            0x7057 | (1 + r.below(31) as u32) << 7
+        } else {
+            // vsetivli
+            0xc000_7057 | (r.below(32) as u32) << 15
+        };
+        code.extend((set | sew << 23 | lmul << 20).to_le_bytes());
+    }
+    let rows = guest_riscv::decode::ROWS;
+    loop {
+        let row = &rows[r.below(rows.len() as u64) as usize];
+        if row.group == "vector" {
+            let mut word = guest_riscv::decode::generate(row, r.next_u64() as u32);
+            let align = r.below(4) as u32;
+            for shift in [7, 15, 20] {
+                word &= !((((1 << align) - 1) << shift) & !row.mask);
+            }
+            code.extend(word.to_le_bytes());
+            return code;
+        }
+    }
+}
+
 /// A guest under test.
 struct Case {
     name: &'static str,
@@ -55,7 +84,7 @@ struct Case {
     slots: fn() -> ir::SlotTable,
 }
 
-const CASES: [Case; 2] = [
+const CASES: [Case; 3] = [
     Case {
         name: "aarch64",
         subject: || Subject {
@@ -63,6 +92,7 @@ const CASES: [Case; 2] = [
             instruction: aarch64_instruction,
             syscall: &[0x01, 0x00, 0x00, 0xd4],
             pointers: &[0, 1, 2, 3, 4, 5, 9, 10, 19, 20, 28, 31],
+            control: &[],
         },
         slots: guest_aarch64::cpu::slot_table,
     },
@@ -73,6 +103,18 @@ const CASES: [Case; 2] = [
             instruction: riscv_instruction,
             syscall: &[0x73, 0x00, 0x00, 0x00],
             pointers: &[0, 1, 4, 5, 7, 8, 9, 10, 12, 14, 20, 30],
+            control: &[64, 65, 66, 67],
+        },
+        slots: guest_riscv::cpu::slot_table,
+    },
+    Case {
+        name: "riscv64-vector",
+        subject: || Subject {
+            guest: || Box::new(guest_riscv::Riscv::new(guest_riscv::cpu::Cpu::default())),
+            instruction: riscv_vector,
+            syscall: &[0x73, 0x00, 0x00, 0x00],
+            pointers: &[0, 1, 4, 5, 7, 8, 9, 10, 12, 14, 20, 30],
+            control: &[64, 65, 66, 67],
         },
         slots: guest_riscv::cpu::slot_table,
     },

@@ -6,8 +6,8 @@
 pub use crate::features::{Feature, Features, NAMES};
 
 use crate::features::VECTOR;
-use Feature as E;
 use crate::vector;
+use Feature as E;
 use ir::{SlotDesc, SlotId, SlotTable, Type};
 
 /// A CPU model.

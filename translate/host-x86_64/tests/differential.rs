@@ -296,7 +296,9 @@ impl Host {
 
 fn same_exit(e: BlockExit, code: u32, pc: u64) -> bool {
     match e {
-        BlockExit::Next(p) | BlockExit::Switch { pc: p, .. } | BlockExit::Resume { pc: p } => code == exit::RESUME && pc == p,
+        BlockExit::Next(p) | BlockExit::Switch { pc: p, .. } | BlockExit::Resume { pc: p } => {
+            code == exit::RESUME && pc == p
+        }
         BlockExit::Syscall { next } => code == exit::SYSCALL && pc == next,
         BlockExit::Trap { kind, pc: p, .. } => code == exit::TRAP | (kind as u32) << 8 && pc == p,
         BlockExit::Stop { pc: p, .. } => code == exit::FAULT && pc == p,

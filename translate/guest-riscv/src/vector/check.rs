@@ -79,9 +79,7 @@ impl Context<'_> {
         if masked && dst.eew != -3 && dst.reg == 0 {
             return false;
         }
-        self.valid(dst)
-            && sources.iter().all(|&s| self.valid(s) && dst.may_cover(s))
-            && self.widths(sources)
+        self.valid(dst) && sources.iter().all(|&s| self.valid(s) && dst.may_cover(s)) && self.widths(sources)
     }
 
     /// No register is read with two widths; the mask is one of the sources.
@@ -112,7 +110,7 @@ impl Context<'_> {
     }
 
     /// The destination is a mask. Reading v0 also as an operand is not refused.
-    fn to_mask(&self) -> bool {
+    fn makes_mask(&self) -> bool {
         let (d, a) = (self.mask(self.f.vd), self.group(self.f.vs2, 0));
         let free = Fields { vm: true, ..*self.f };
         let free = Context { f: &free, ..*self };
@@ -166,7 +164,7 @@ impl Context<'_> {
     /// Works on groups of `n` elements: a register group must hold one.
     fn crypto(&self, sew_ok: bool, n: u32) -> bool {
         let bits = if self.t.lmul >= 0 { self.vlen << self.t.lmul } else { self.vlen >> -self.t.lmul };
-        sew_ok && bits >= n * 8 << self.t.sew
+        sew_ok && bits >= (n * 8) << self.t.sew
     }
 
     fn load_store(&self, eew: i32, load: bool) -> bool {
@@ -273,7 +271,7 @@ impl Context<'_> {
             | V::Vmsleu(_)
             | V::Vmsle(_)
             | V::Vmsgtu(_)
-            | V::Vmsgt(_) => self.to_mask(),
+            | V::Vmsgt(_) => self.makes_mask(),
             V::Vmvnr(_) => f.vd & f.vs1 == 0 && f.vs2 & f.vs1 == 0,
             V::Vnsrl(_) | V::Vnsra(_) | V::Vnclipu(_) | V::Vnclip(_) => self.shape(0, 1, 0),
             V::Vwsll(_)
@@ -329,10 +327,10 @@ impl Context<'_> {
                 let down = 4 - (f.vs1 >> 1) as i32;
                 self.sew() >= down && self.unary(0, -down)
             }
-            V::Vbrev8(_) | V::Vrev8(_) | V::Vbrev(_) | V::Vclz(_) | V::Vctz(_) | V::VcpopV(_) => self.unary(0, 0),
-            V::Vmsbf(_) | V::Vmsof(_) | V::Vmsif(_) => {
-                !self.started && f.vd != f.vs2 && (f.vm || f.vd != 0)
+            V::Vbrev8(_) | V::Vrev8(_) | V::Vbrev(_) | V::Vclz(_) | V::Vctz(_) | V::VcpopV(_) => {
+                self.unary(0, 0)
             }
+            V::Vmsbf(_) | V::Vmsof(_) | V::Vmsif(_) => !self.started && f.vd != f.vs2 && (f.vm || f.vd != 0),
             V::Viota(_) => {
                 let d = self.group(f.vd, 0);
                 !self.started && self.operands(d, &[]) && self.apart(d, &[self.mask(f.vs2)])
@@ -380,7 +378,7 @@ impl Context<'_> {
             V::VfmvFS(_) | V::VfmvSF(_) => self.float(0),
             V::VfmvVF(_) => self.float(0) && self.valid(self.group(f.vd, 0)),
             V::Vmfeq(_) | V::Vmfle(_) | V::Vmflt(_) | V::Vmfne(_) | V::Vmfgt(_) | V::Vmfge(_) => {
-                self.float(0) && self.to_mask()
+                self.float(0) && self.makes_mask()
             }
             V::VfwcvtXuF(_) | V::VfwcvtXF(_) | V::VfwcvtRtzXuF(_) | V::VfwcvtRtzXF(_) => {
                 self.float(0) && self.unary(1, 0)
@@ -404,14 +402,24 @@ impl Context<'_> {
             V::VfwaddW(_) | V::VfwsubW(_) => self.float(0) && self.float(1) && self.shape(1, 1, 0),
             V::Vfwmaccbf16(_) => self.frm <= 4 && self.sew() == 1 && self.accumulate(),
 
-            V::VaesdmVv(_) | V::VaesdfVv(_) | V::VaesemVv(_) | V::VaesefVv(_) | V::Vgmul(_) | V::Vsm4rVv(_) => {
-                self.crypto(self.sew() == 2, 4) && self.unary(0, 0)
-            }
-            V::VaesdmVs(_) | V::VaesdfVs(_) | V::VaesemVs(_) | V::VaesefVs(_) | V::VaeszVs(_) | V::Vsm4rVs(_) => {
+            V::VaesdmVv(_)
+            | V::VaesdfVv(_)
+            | V::VaesemVv(_)
+            | V::VaesefVv(_)
+            | V::Vgmul(_)
+            | V::Vsm4rVv(_) => self.crypto(self.sew() == 2, 4) && self.unary(0, 0),
+            V::VaesdmVs(_)
+            | V::VaesdfVs(_)
+            | V::VaesemVs(_)
+            | V::VaesefVs(_)
+            | V::VaeszVs(_)
+            | V::Vsm4rVs(_) => {
                 let d = self.group(f.vd, 0);
                 self.crypto(self.sew() == 2, 4) && self.valid(d) && self.apart(d, &[self.mask(f.vs2)])
             }
-            V::Vaeskf1(_) | V::Vaeskf2(_) | V::Vsm4k(_) => self.crypto(self.sew() == 2, 4) && self.unary(0, 0),
+            V::Vaeskf1(_) | V::Vaeskf2(_) | V::Vsm4k(_) => {
+                self.crypto(self.sew() == 2, 4) && self.unary(0, 0)
+            }
             V::Vsha2ms(_) | V::Vsha2ch(_) | V::Vsha2cl(_) => {
                 let wide = self.sew() == 3 && self.has(Feature::Zvknhb);
                 let d = self.group(f.vd, 0);
@@ -424,7 +432,7 @@ impl Context<'_> {
                 let d = self.group(f.vd, 0);
                 self.crypto(self.sew() == 2, 8)
                     && self.shape(0, 0, 0)
-                    && self.apart(d, &[self.group(f.vs2, 0), self.group(f.vs1, 0)])
+                    && self.apart(d, &[self.group(f.vs2, 0)])
             }
             V::Vsm3c(_) => {
                 self.crypto(self.sew() == 2, 8)

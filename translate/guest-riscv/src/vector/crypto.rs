@@ -209,7 +209,11 @@ impl Unit<'_> {
         Ok(true)
     }
 
-    fn sha(&mut self, small: impl Fn([u32; 4], [u32; 4], [u32; 4]) -> [u32; 4], large: impl Fn([u64; 4], [u64; 4], [u64; 4]) -> [u64; 4]) -> Result<bool, Stop> {
+    fn sha(
+        &mut self,
+        small: impl Fn([u32; 4], [u32; 4], [u32; 4]) -> [u32; 4],
+        large: impl Fn([u64; 4], [u64; 4], [u64; 4]) -> [u64; 4],
+    ) -> Result<bool, Stop> {
         for g in self.groups(4)? {
             let [d, a, b] = [self.f.vd, self.f.vs2, self.f.vs1].map(|r| self.elements::<4>(r, g));
             let r = if self.sew == 2 {
@@ -259,7 +263,8 @@ impl Unit<'_> {
             V::Vsm4rVs(_) => self.quads(true, |d, k| op(Op::Sm4E, &[d, k])),
             V::Vsm4k(_) => {
                 let round = 4 * (imm & 7);
-                let constant = |i: u32| u32::from_be_bytes(std::array::from_fn(|j| ((4 * i + j as u32) * 7) as u8));
+                let constant =
+                    |i: u32| u32::from_be_bytes(std::array::from_fn(|j| ((4 * i + j as u32) * 7) as u8));
                 let ck = join(std::array::from_fn(|i| constant(round + i as u32)));
                 self.quads(false, |_, s| op(Op::Sm4Ekey, &[s, ck]))
             }

@@ -156,13 +156,13 @@ impl Unit<'_> {
         self.compare(|u, a, b| f(sf::compare(&mut u.env, fmt, a, b, signalling)));
     }
 
-    fn to_int(&mut self, to: u32, from: u32, signed: bool, zero: bool) {
+    fn float_to_int(&mut self, to: u32, from: u32, signed: bool, zero: bool) {
         let round = if zero { Round::Zero } else { self.env.round };
         let f = format(from);
         self.unary(to, from, |u, a| sf::to_int(&mut u.env, f, a, 8 << to, 0, signed, round, true));
     }
 
-    fn from_int(&mut self, to: u32, from: u32, signed: bool) {
+    fn int_to_float(&mut self, to: u32, from: u32, signed: bool) {
         let (f, round) = (format(to), self.env.round);
         self.unary(to, from, |u, a| {
             if signed {
@@ -232,32 +232,36 @@ impl Unit<'_> {
             V::Vmfle(_) => self.relation(true, |r| matches!(r, Relation::Less | Relation::Equal)),
             V::Vmfgt(_) => self.relation(true, |r| r == Relation::Greater),
             V::Vmfge(_) => self.relation(true, |r| matches!(r, Relation::Greater | Relation::Equal)),
-            V::VfcvtXuF(_) => self.to_int(sew, sew, false, false),
-            V::VfcvtXF(_) => self.to_int(sew, sew, true, false),
-            V::VfcvtRtzXuF(_) => self.to_int(sew, sew, false, true),
-            V::VfcvtRtzXF(_) => self.to_int(sew, sew, true, true),
-            V::VfcvtFXu(_) => self.from_int(sew, sew, false),
-            V::VfcvtFX(_) => self.from_int(sew, sew, true),
-            V::VfwcvtXuF(_) => self.to_int(sew + 1, sew, false, false),
-            V::VfwcvtXF(_) => self.to_int(sew + 1, sew, true, false),
-            V::VfwcvtRtzXuF(_) => self.to_int(sew + 1, sew, false, true),
-            V::VfwcvtRtzXF(_) => self.to_int(sew + 1, sew, true, true),
-            V::VfwcvtFXu(_) => self.from_int(sew + 1, sew, false),
-            V::VfwcvtFX(_) => self.from_int(sew + 1, sew, true),
+            V::VfcvtXuF(_) => self.float_to_int(sew, sew, false, false),
+            V::VfcvtXF(_) => self.float_to_int(sew, sew, true, false),
+            V::VfcvtRtzXuF(_) => self.float_to_int(sew, sew, false, true),
+            V::VfcvtRtzXF(_) => self.float_to_int(sew, sew, true, true),
+            V::VfcvtFXu(_) => self.int_to_float(sew, sew, false),
+            V::VfcvtFX(_) => self.int_to_float(sew, sew, true),
+            V::VfwcvtXuF(_) => self.float_to_int(sew + 1, sew, false, false),
+            V::VfwcvtXF(_) => self.float_to_int(sew + 1, sew, true, false),
+            V::VfwcvtRtzXuF(_) => self.float_to_int(sew + 1, sew, false, true),
+            V::VfwcvtRtzXF(_) => self.float_to_int(sew + 1, sew, true, true),
+            V::VfwcvtFXu(_) => self.int_to_float(sew + 1, sew, false),
+            V::VfwcvtFX(_) => self.int_to_float(sew + 1, sew, true),
             V::VfwcvtFF(_) => self.convert((sew + 1, w), (sew, n), false),
             V::Vfwcvtbf16(_) => self.convert((sew + 1, w), (sew, sf::BF16), false),
-            V::VfncvtXuF(_) => self.to_int(sew, sew + 1, false, false),
-            V::VfncvtXF(_) => self.to_int(sew, sew + 1, true, false),
-            V::VfncvtRtzXuF(_) => self.to_int(sew, sew + 1, false, true),
-            V::VfncvtRtzXF(_) => self.to_int(sew, sew + 1, true, true),
-            V::VfncvtFXu(_) => self.from_int(sew, sew + 1, false),
-            V::VfncvtFX(_) => self.from_int(sew, sew + 1, true),
+            V::VfncvtXuF(_) => self.float_to_int(sew, sew + 1, false, false),
+            V::VfncvtXF(_) => self.float_to_int(sew, sew + 1, true, false),
+            V::VfncvtRtzXuF(_) => self.float_to_int(sew, sew + 1, false, true),
+            V::VfncvtRtzXF(_) => self.float_to_int(sew, sew + 1, true, true),
+            V::VfncvtFXu(_) => self.int_to_float(sew, sew + 1, false),
+            V::VfncvtFX(_) => self.int_to_float(sew, sew + 1, true),
             V::VfncvtFF(_) => self.convert((sew, n), (sew + 1, w), false),
             V::VfncvtRodFF(_) => self.convert((sew, n), (sew + 1, w), true),
             V::Vfncvtbf16(_) => self.convert((sew, sf::BF16), (sew + 1, w), false),
             V::Vfredusum(_) | V::Vfredosum(_) => self.reduce(sew, |u, d, a| sf::add(&mut u.env, n, d, a)),
-            V::Vfredmin(_) => self.reduce(sew, |u, d, a| sf::min_max(&mut u.env, n, MinMax::MinimumNumber, d, a)),
-            V::Vfredmax(_) => self.reduce(sew, |u, d, a| sf::min_max(&mut u.env, n, MinMax::MaximumNumber, d, a)),
+            V::Vfredmin(_) => {
+                self.reduce(sew, |u, d, a| sf::min_max(&mut u.env, n, MinMax::MinimumNumber, d, a))
+            }
+            V::Vfredmax(_) => {
+                self.reduce(sew, |u, d, a| sf::min_max(&mut u.env, n, MinMax::MaximumNumber, d, a))
+            }
             V::Vfwredusum(_) | V::Vfwredosum(_) => self.reduce(sew + 1, |u, d, a| {
                 let a = sf::convert(&mut u.env, n, w, a);
                 sf::add(&mut u.env, w, d, a)

@@ -126,8 +126,8 @@ impl Unit<'_> {
             V::Vremu(_) => self.map(|a, b, _| a.checked_rem(b).unwrap_or(a)),
             V::Vrem(_) => self.map_signed(|a, b| if b == 0 { a } else { a.wrapping_rem(b) }),
             V::Vmul(_) => self.map(|a, b, _| a.wrapping_mul(b)),
-            V::Vmulhu(_) => self.map(|a, b, _| (u128::from(a) * u128::from(b) >> bits) as u64),
-            V::Vmulh(_) => self.map_signed(|a, b| (i128::from(a) * i128::from(b) >> bits) as i64),
+            V::Vmulhu(_) => self.map(|a, b, _| ((u128::from(a) * u128::from(b)) >> bits) as u64),
+            V::Vmulh(_) => self.map_signed(|a, b| ((i128::from(a) * i128::from(b)) >> bits) as i64),
             V::Vmulhsu(_) => {
                 self.map(|a, b, _| (i128::from(s(a)).wrapping_mul(i128::from(b)) >> bits) as u64);
             }

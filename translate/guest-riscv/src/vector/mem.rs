@@ -38,6 +38,8 @@ pub(super) struct Access<'a> {
     pub rs2: u64,
     /// Only a fault of the first element is one.
     pub first_only: bool,
+    /// Addresses have 32 bits.
+    pub rv32: bool,
 }
 
 impl Access<'_> {
@@ -49,10 +51,14 @@ impl Access<'_> {
         V_OFFSET as usize + reg as usize * self.vlenb + (i << eew)
     }
 
+    fn address(&self, addr: u64) -> u64 {
+        if self.rv32 { addr & 0xffff_ffff } else { addr }
+    }
+
     fn load(&mut self, addr: u64, reg: u32, i: usize, eew: u32) -> Result<(), Stop> {
         let mut buf = [0; 8];
         let n = 1 << eew;
-        self.m.load(addr, &mut buf[..n])?;
+        self.m.load(self.address(addr), &mut buf[..n])?;
         let at = self.at(reg, i, eew);
         self.m.state()[at..at + n].copy_from_slice(&buf[..n]);
         Ok(())
@@ -63,7 +69,7 @@ impl Access<'_> {
         let n = 1 << eew;
         let at = self.at(reg, i, eew);
         buf[..n].copy_from_slice(&self.m.state()[at..at + n]);
-        self.m.store(addr, &buf[..n])
+        self.m.store(self.address(addr), &buf[..n])
     }
 
     /// The element was not finished: it is the next to be executed.
@@ -76,7 +82,7 @@ impl Access<'_> {
     /// memory: in pieces. False if it was not possible; then nothing was done that element order would not have done.
     fn run(&mut self, end: usize, eew: u32, write: bool) -> bool {
         let (from, to) = (self.at(self.f.vd, self.vstart, eew), self.at(self.f.vd, end, eew));
-        let addr = self.base.wrapping_add((self.vstart << eew) as u64);
+        let addr = self.address(self.base.wrapping_add((self.vstart << eew) as u64));
         let mut buf = [0; 1024];
         let Some(buf) = buf.get_mut(..to.saturating_sub(from)) else { return false };
         if buf.is_empty() {
@@ -95,7 +101,14 @@ impl Access<'_> {
     }
 
     /// Element `i` of `n` is at `address(i)`, its fields after each other there and in register groups `1 << lmul` apart.
-    fn each(&mut self, n: usize, eew: u32, lmul: i32, write: bool, address: impl Fn(&mut Self, usize) -> u64) -> Result<(), Stop> {
+    fn each(
+        &mut self,
+        n: usize,
+        eew: u32,
+        lmul: i32,
+        write: bool,
+        address: impl Fn(&mut Self, usize) -> u64,
+    ) -> Result<(), Stop> {
         let fields = if self.f.nf == 0 { 1 } else { self.f.nf + 1 };
         let step = 1 << lmul.max(0);
         for i in self.vstart..n {
@@ -106,13 +119,12 @@ impl Access<'_> {
             if self.first_only && fields > 1 {
                 // An element counts as a whole.
                 let mut buf = [0; 64];
-                let probe = self.m.load(addr, &mut buf[..(fields as usize) << eew]);
+                let probe = self.m.load(self.address(addr), &mut buf[..(fields as usize) << eew]);
                 probe.map_err(|stop| self.stopped(i, stop))?;
             }
             for k in 0..fields {
                 let (at, reg) = (addr.wrapping_add(u64::from(k) << eew), self.f.vd + k * step);
-                let done =
-                    if write { self.store(at, reg, i, eew) } else { self.load(at, reg, i, eew) };
+                let done = if write { self.store(at, reg, i, eew) } else { self.load(at, reg, i, eew) };
                 done.map_err(|stop| self.stopped(i, stop))?;
             }
         }
@@ -122,7 +134,8 @@ impl Access<'_> {
     pub fn exec(&mut self, insn: Vector) -> Result<(), Stop> {
         use Vector as V;
         let eew = self.f.eew();
-        let write = matches!(insn, V::Vse(_) | V::Vsse(_) | V::Vsm(_) | V::Vsr(_) | V::Vsuxei(_) | V::Vsoxei(_));
+        let write =
+            matches!(insn, V::Vse(_) | V::Vsse(_) | V::Vsm(_) | V::Vsr(_) | V::Vsuxei(_) | V::Vsoxei(_));
         // Log2 of the registers of a field when elements have the width in the encoding.
         let emul = eew as i32 - self.t.sew as i32 + self.t.lmul;
         let size = u64::from(self.f.nf + 1) << eew;
@@ -136,7 +149,9 @@ impl Access<'_> {
             }
             V::Vlse(_) | V::Vsse(_) => {
                 let stride = self.rs2;
-                self.each(self.vl, eew, emul, write, |_, i| base.wrapping_add((i as u64).wrapping_mul(stride)))
+                self.each(self.vl, eew, emul, write, |_, i| {
+                    base.wrapping_add((i as u64).wrapping_mul(stride))
+                })
             }
             V::Vluxei(_) | V::Vloxei(_) | V::Vsuxei(_) | V::Vsoxei(_) => {
                 let vs2 = self.f.vs2;

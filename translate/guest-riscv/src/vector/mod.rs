@@ -17,7 +17,7 @@ mod unit;
 
 pub(crate) use unit::helper;
 
-use crate::cpu::{Feature, Features};
+use crate::cpu::Feature;
 use crate::decode::Vector;
 use crate::helpers;
 use crate::trans::{Flow, Tr};
@@ -44,8 +44,9 @@ const VXRM_OFFSET: u32 = 788;
 pub const V_OFFSET: u32 = 800;
 
 const NAMES: [&str; 32] = [
-    "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16",
-    "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31",
+    "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
+    "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30",
+    "v31",
 ];
 const PIECES: [&str; 8] = ["", "+16", "+32", "+48", "+64", "+80", "+96", "+112"];
 
@@ -58,7 +59,8 @@ pub(crate) fn add_slots(slots: &mut Vec<SlotDesc>, vlen: u32) {
     slots.push(slot("vxrm", Type::I32, VXRM_OFFSET));
     debug_assert_eq!(slots.len(), FIRST as usize);
     for n in 0..32 * vlen / 128 {
-        let (reg, piece) = (n * 128 / vlen, n % (vlen / 128));
+        // Narrow registers share a slot.
+        let (reg, piece) = (n * 128 / vlen, (128 * n % vlen) / 128);
         let name = if piece == 0 { NAMES[reg as usize] } else { PIECES[piece as usize] };
         slots.push(slot(name, Type::V128, V_OFFSET + 16 * n));
     }
@@ -72,24 +74,6 @@ pub(crate) fn state_size(vlen: u32) -> u32 {
 /// The slot of the 16 bytes with number `piece`, counted from v0's first through all registers.
 pub fn piece(piece: u32) -> SlotId {
     SlotId(FIRST + piece as u16)
-}
-
-/// The features with those that they imply.
-pub(crate) fn implied(f: Features) -> Features {
-    use Feature as E;
-    const RULES: [(Feature, &[Feature]); 10] = [
-        (E::V, &[E::Zve64d]),
-        (E::Zve64d, &[E::Zve64f]),
-        (E::Zve64f, &[E::Zve64x, E::Zve32f]),
-        (E::Zve64x, &[E::Zve32x]),
-        (E::Zve32f, &[E::Zve32x]),
-        (E::Zvfh, &[E::Zvfhmin]),
-        (E::Zvfbfwma, &[E::Zvfbfmin]),
-        (E::Zvbb, &[E::Zvkb]),
-        (E::Zvknhb, &[E::Zvknha]),
-        (E::Zvfhmin, &[]),
-    ];
-    RULES.iter().fold(f, |f, (with, also)| if f.has(*with) { f.with(also) } else { f })
 }
 
 /// vtype, decoded.
@@ -175,6 +159,8 @@ impl Fields {
 
 /// What the helper is asked beside the word.
 const ASK_VALID: u64 = 1 << 40;
+/// Integer registers have 32 bits.
+const ASK_RV32: u64 = 1 << 41;
 
 impl Tr<'_> {
     /// vtype of the mode bits.
@@ -190,11 +176,12 @@ impl Tr<'_> {
     /// Calls the helper for the current instruction.
     fn vexec(&mut self, ask: u64) {
         let log2 = (self.cpu.vlen / 8).ilog2();
+        let ask = ask | if self.rv32() { ASK_RV32 } else { 0 };
         let arg = self.b.const64(u64::from(self.word) | u64::from(log2) << 32 | ask);
         self.b.push(Op::Call, Type::Void, Attr::Helper(helpers::VEXEC), &[arg], 0);
     }
 
-    pub(crate) fn vector(&mut self, insn: Vector) -> Flow {
+    pub(crate) fn vector_insn(&mut self, insn: Vector) -> Flow {
         let f = Fields::of(self.word);
         match insn {
             Vector::Vsetvli(a) => return self.vset(a.rd, a.rs1, u64::from(a.zimm)),
@@ -245,7 +232,7 @@ impl Tr<'_> {
     /// vsetvli: the new length is a function of the requested one, which is rs1, or no limit, or the length as it is.
     fn vset(&mut self, rd: u32, rs1: u32, zimm: u64) -> Flow {
         if rs1 != 0 {
-            let avl = self.x(rs1);
+            let avl = self.x64(rs1);
             self.vset_to(rd, zimm, |_, _| avl)
         } else if rd != 0 {
             self.vset_to(rd, zimm, |_, max| max)
@@ -263,7 +250,7 @@ impl Tr<'_> {
             self.b.set(VTYPE, ill);
             let none = self.b.const64(0);
             self.b.set(VL, none);
-            self.set(rd, none);
+            self.set_x64(rd, none);
             let mode = self.mode & !CONFIGURATION & !STARTED;
             return Flow::End(Term::Switch { pc: self.next(), mode });
         };
@@ -273,7 +260,7 @@ impl Tr<'_> {
         let raw = self.b.const64(zimm);
         self.b.set(VTYPE, raw);
         self.b.set(VL, vl);
-        self.set(rd, vl);
+        self.set_x64(rd, vl);
         self.configured_jump(t, vl)
     }
 
@@ -310,6 +297,12 @@ impl Tr<'_> {
         Flow::End(Term::Switch { pc: next, mode: *last })
     }
 
+    /// Writes an integer register with a value that fits it.
+    fn set_x64(&mut self, rd: u32, v: Val) {
+        let v = self.low(v);
+        self.set(rd, v);
+    }
+
     /// Ends the block with a jump to `next` under `mode`.
     fn under(&mut self, mode: u64, next: u64) -> Flow {
         if mode == self.mode { Flow::Next } else { Flow::End(Term::Switch { pc: next, mode }) }
@@ -330,7 +323,16 @@ impl Tr<'_> {
                 self.b.bfi(sat, rm, 1, 2)
             }
             0xc20 => self.b.get(VL, Type::I64),
-            0xc21 => self.b.get(VTYPE, Type::I64),
+            0xc21 => {
+                let v = self.b.get(VTYPE, Type::I64);
+                if !self.rv32() {
+                    return Some(v);
+                }
+                // The invalid bit is the top one.
+                let n = self.b.const64(32);
+                let high = self.b.shr(v, n);
+                self.b.or(v, high)
+            }
             0xc22 => self.b.const64(u64::from(self.cpu.vlen / 8)),
             _ => return None,
         })

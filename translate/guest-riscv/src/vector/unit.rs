@@ -1,8 +1,8 @@
 //! The definition of the vector instructions: one instruction, element by element, on the state block. Used as the runtime
 //! helper of everything that has no inline form, and to find out how far an inline access got when it faults.
 
-use super::{ASK_VALID, Fields, V_OFFSET, VL, VSTART, VTYPE, VType, VXRM};
-use crate::cpu::{self, Features};
+use super::{ASK_RV32, ASK_VALID, Fields, V_OFFSET, VL, VSTART, VTYPE, VType, VXRM};
+use crate::cpu::{self, Feature, Features};
 use crate::decode::{Insn, Vector, decode};
 use ir::softfloat::{self as sf, Env};
 use ir::{Machine, Stop, TrapKind};
@@ -10,7 +10,7 @@ use ir::{Machine, Stop, TrapKind};
 const ILLEGAL: Stop = Stop::Trap(TrapKind::Illegal, 0);
 
 /// Everything, so that the word decodes whatever the CPU has: it was checked when translating.
-const ALL: Features = Features::all();
+const ALL: Features = Features::up_to(Feature::Zknde);
 
 /// The helper: word in bits 31:0 of the argument, log2 of the bytes of a register above.
 pub(crate) fn helper(m: &mut dyn Machine, args: &[u128; 4]) -> Result<u128, Stop> {
@@ -20,12 +20,12 @@ pub(crate) fn helper(m: &mut dyn Machine, args: &[u128; 4]) -> Result<u128, Stop
         let vtype = m.slot(VTYPE) as u64;
         return VType::decode(vtype, 8 * vlenb as u32, 64).map(|_| 0).ok_or(ILLEGAL);
     }
-    exec(m, arg as u32, vlenb)?;
+    exec(m, arg as u32, vlenb, arg & ASK_RV32 != 0)?;
     Ok(0)
 }
 
 /// Executes one instruction that [`super::check`] allows.
-pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize) -> Result<(), Stop> {
+pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize, rv32: bool) -> Result<(), Stop> {
     let Some(Insn::Vector(insn)) = decode(word, &ALL) else { return Err(ILLEGAL) };
     let f = Fields::of(word);
     let (vl, vtype) = (m.slot(VL) as usize, m.slot(VTYPE) as u64);
@@ -35,6 +35,8 @@ pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize) -> Result<(), S
         return Ok(());
     }
     let t = VType::decode(vtype, 8 * vlenb as u32, 64).unwrap_or(VType { sew: 0, lmul: 0 });
+    // State from a damaged signal frame must not lead outside the registers.
+    let vl = vl.min(t.vlmax(8 * vlenb as u32) as usize);
     let x = |m: &mut dyn Machine, n: u32| if n == 0 { 0 } else { m.slot(cpu::x(n)) as u64 };
     let rs1 = x(m, f.vs1);
     let mut mask = [0; 128];
@@ -43,7 +45,9 @@ pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize) -> Result<(), S
     if super::mem::is_memory(insn) {
         let rs2 = x(m, f.vs2);
         let first_only = matches!(insn, Vector::Vleff(_));
-        let mut a = super::mem::Access { m, vlenb, t, vl, vstart, f, mask, base: rs1, rs2, first_only };
+        // A stride is signed.
+        let rs2 = if rv32 { rs2 as i32 as u64 } else { rs2 };
+        let mut a = super::mem::Access { m, vlenb, t, vl, vstart, f, mask, base: rs1, rs2, first_only, rv32 };
         a.exec(insn)?;
         if vstart != 0 {
             m.set_slot(VSTART, 0);
@@ -60,7 +64,7 @@ pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize) -> Result<(), S
         f,
         mask,
         uimm: super::int::unsigned_immediate(insn),
-        rs1,
+        rs1: if rv32 { rs1 as i32 as u64 } else { rs1 },
         f1: m.slot(cpu::f(f.vs1)) as u64,
         env: Env {
             round: match fp.round {
@@ -88,7 +92,9 @@ pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize) -> Result<(), S
     }
     match out {
         Output::None => {}
-        Output::X(v) if f.vd != 0 => m.set_slot(cpu::x(f.vd), u128::from(v)),
+        Output::X(v) if f.vd != 0 => {
+            m.set_slot(cpu::x(f.vd), u128::from(if rv32 { u64::from(v as u32) } else { v }));
+        }
         Output::X(_) => {}
         Output::F(v) => m.set_slot(cpu::f(f.vd), u128::from(v)),
     }
@@ -326,7 +332,7 @@ impl Unit<'_> {
 
     /// Cryptographic instructions work on whole groups of `n` elements.
     pub fn groups(&self, n: usize) -> Result<std::ops::Range<usize>, Stop> {
-        if self.vl % n != 0 || self.vstart % n != 0 {
+        if !self.vl.is_multiple_of(n) || !self.vstart.is_multiple_of(n) {
             return Err(ILLEGAL);
         }
         Ok(self.vstart / n..self.vl / n)

@@ -123,7 +123,9 @@ fn run(vlenb: usize) {
         if !only.is_empty() && !only.split(',').any(|w| row.name.contains(w)) {
             continue;
         }
-        let mut r = Random(seed ^ row.name.bytes().fold(0u64, |h, b| h.wrapping_mul(131).wrapping_add(b.into())) << 8);
+        let mut r = Random(
+            seed ^ row.name.bytes().fold(0u64, |h, b| h.wrapping_mul(131).wrapping_add(b.into())) << 8,
+        );
         // Loads and stores.
         let memory = matches!(row.value & 0x7f, 0x07 | 0x27);
         let (mut bad, mut legal, mut sum) = (0, 0, 0xcbf2_9ce4_8422_2325);
@@ -132,6 +134,9 @@ fn run(vlenb: usize) {
             let mut sew = r.below(4);
             if matches!(lmul, 5 | 6) && sew > 1 {
                 sew = 0;
+            }
+            if row.value & 0x7f == 0x77 {
+                sew = 2 + u64::from(r.one_in(3));
             }
             let plan = Plan {
                 vlenb,

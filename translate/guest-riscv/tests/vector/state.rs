@@ -99,7 +99,7 @@ impl Random {
             0 => 0,
             1 => inf,
             2 => inf | 1 << (frac - 1),
-            3 => inf | 1 + self.below(3),
+            3 => inf | (1 + self.below(3)),
             4 => 1 + self.next() % ((1 << frac) - 1),
             5 => 1u64 << frac,
             6 => inf - 1,
@@ -165,9 +165,13 @@ pub fn random(r: &mut Random, plan: &Plan) -> State {
     let vtype = if r.one_in(8) { r.below(256) & 0xdf } else { plan.vtype | r.below(4) << 6 };
     let max = vlmax(vtype, plan.vlenb);
     let vl = if r.one_in(2) { max } else { r.below(max + 2) };
+    // Cryptographic instructions want whole groups.
+    let crypto = plan.word & 0x7f == 0x77 && !r.one_in(8);
+    let vl = if crypto { vl & !7 } else { vl };
     let vstart = if r.one_in(8) && max > 0 { r.below(max) } else { 0 };
     let sew = vtype >> 3 & 3;
     let kind = if r.one_in(3) { r.below(6) } else { [0, 1, 2, 3][sew as usize] };
+    let vstart = if crypto { vstart & !7 } else { vstart };
     let mut s = State {
         x: [0; 32],
         f: [0; 32],

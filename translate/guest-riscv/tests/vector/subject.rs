@@ -130,7 +130,7 @@ pub struct Subject {
 
 /// The front end with everything and this vector length.
 pub fn guest(vlenb: usize) -> Riscv {
-    Riscv::new(cpu::Cpu::parse(&format!("max,vlen={}", 8 * vlenb)).expect("a CPU"))
+    Riscv::new(cpu::Cpu::parse(64, &format!("max,vlen={}", 8 * vlenb)).expect("a CPU"))
 }
 
 impl Subject {
