@@ -280,3 +280,39 @@ fn the_debugger_reads_stops_steps_and_sees_the_exit() {
     assert_eq!(child.wait().unwrap().code(), Some(42));
     std::fs::remove_dir_all(dir).unwrap();
 }
+
+/// Mutilated programs, run: an exit code or a signal of the kernel's choice, one line, never a panic or a fault of ours.
+#[test]
+fn fuzz_programs() {
+    let dir = dir("fuzz-programs");
+    let path = dir.join("program");
+    // exit(0)
+    let good = program(&[0xd280_0ba8, 0xd280_0000, 0xd400_0001], None);
+    let with_interpreter = program(&[0xd280_0ba8, 0xd280_0000, 0xd400_0001], Some("/lib/none"));
+    let edges = [0u64, 1, 0xfff, 0x1000, 0xffff_ffff, 1 << 46, 1 << 47, 1 << 63, u64::MAX, u64::MAX - 4095];
+    ir::testing::fuzz("programs", 2, |rng| {
+        let mut file = if rng.one_in(4) { with_interpreter.clone() } else { good.clone() };
+        for _ in 0..1 + rng.below(3) {
+            let part = if rng.one_in(4) { file.len() } else { 0xd0 };
+            let at = rng.below(part);
+            match rng.below(3) {
+                0 => file[at] = rng.bits() as u8,
+                1 => file[at] ^= 1 << rng.below(8),
+                _ => file[at & !7..][..8].copy_from_slice(&rng.pick(&edges).to_le_bytes()),
+            }
+        }
+        if rng.one_in(16) {
+            file.truncate(rng.below(file.len()));
+        }
+        write(&path, &file, 0o755);
+        let out = Command::new("timeout").args(["10", QEMU]).arg(&path).output().unwrap();
+        let text = String::from_utf8_lossy(&out.stderr);
+        let ours = ["panicked", "internal error"].iter().any(|word| text.contains(word));
+        if ours || out.status.code() == Some(124) {
+            let keep = dir.join("found");
+            write(&keep, &file, 0o755);
+            panic!("{}: {:?} {text}", keep.display(), out.status);
+        }
+    });
+    std::fs::remove_dir_all(&dir).unwrap();
+}

@@ -4,11 +4,11 @@
 use guest_aarch64::{Aarch64, cpu, decode};
 use host_x86_64::X86_64;
 use host_x86_64::asm::{Features, Level};
-use ir::testing::{Rng, ToyMachine};
+use ir::testing::{Rng, ToyMachine, fuzz};
 use ir::{BackEnd, BlockRequest, Builder, CompileCx, Guest, Inst, Region, interp, text, verify};
 
 /// What the back end asks; descriptors are only counted.
-struct Cx<'a>(&'a Aarch64, u32);
+struct Cx<'a>(&'a dyn Guest, u32);
 
 impl CompileCx for Cx<'_> {
     fn guest(&self) -> &dyn Guest {
@@ -57,7 +57,7 @@ fn check_text(region: &Region, guest: &Aarch64) {
     assert_eq!(text::print(&back, guest), printed);
 }
 
-fn disassembly(guest: &Aarch64, code: &[u8]) -> String {
+fn disassembly(guest: &dyn Guest, code: &[u8]) -> String {
     guest.disassemble(0x40_0000, code).iter().map(|(pc, _, t)| format!("{pc:#x} {t}\n")).collect()
 }
 
@@ -107,30 +107,16 @@ fn regions_verify_and_passes_preserve_them() {
 }
 
 /// Any bytes translate to a region that verifies, under any mode, the passes keep it so, and every back end takes it.
-#[test]
-fn fuzz_front_end() {
-    let seconds = std::env::var("OMNIRUN_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(3);
-    let seed = std::env::var("OMNIRUN_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(5);
-    let guest = Aarch64::new(cpu::Cpu::parse("max").expect("a model"));
+fn fuzz_front_end(guest: &dyn Guest, modes: u64, word: impl Fn(&mut Rng) -> Vec<u8>) {
     let back_ends = [Level::Sse, Level::Avx2, Level::Avx512]
         .map(|l| X86_64::new(Features::detect_at_most(l), guest.slots()));
-    let (mut rng, start) = (Rng::new(seed), std::time::Instant::now());
-    println!("seed {seed}");
-    while start.elapsed() < std::time::Duration::from_secs(seconds) {
+    fuzz(&format!("{} front end", guest.name()), 3, |rng| {
         let mut code = Vec::new();
         for _ in 0..1 + rng.below(16) {
-            let word = match rng.below(3) {
-                0 => rng.bits() as u32,
-                _ => {
-                    let row = &decode::ROWS[rng.below(decode::ROWS.len())];
-                    // Near an instruction.
-                    decode::generate(row, rng.bits() as u32) ^ (1 << rng.below(32))
-                }
-            };
-            code.extend(word.to_le_bytes());
+            code.extend(word(rng));
         }
-        code.truncate(code.len() - rng.below(4));
-        let mode = if rng.one_in(2) { rng.bits() & 0xffff } else { 0 };
+        code.truncate(code.len() - rng.below(4).min(code.len()));
+        let mode = if rng.one_in(2) { rng.bits() & modes } else { 0 };
         let mut b = Builder::new(mode);
         let (max_insns, tagged) = (1 + rng.below(20), rng.one_in(4));
         // The top of the address space too.
@@ -140,11 +126,40 @@ fn fuzz_front_end() {
             &mut b,
         );
         let mut region = b.finish();
-        let show = |r: &Region| format!("{}\n{}", disassembly(&guest, &code), text::print(r, &guest));
-        verify(&region, &guest).unwrap_or_else(|e| panic!("{e}\n{}", show(&region)));
-        opt::run(&mut region, &guest);
-        verify(&region, &guest).unwrap_or_else(|e| panic!("{e}\n{}", show(&region)));
-        let code = back_ends[rng.below(3)].compile(&region, &mut Cx(&guest, 0));
+        let show = |r: &Region| format!("{}\n{}", disassembly(guest, &code), text::print(r, guest));
+        verify(&region, guest).unwrap_or_else(|e| panic!("{e}\n{}", show(&region)));
+        opt::run(&mut region, guest);
+        verify(&region, guest).unwrap_or_else(|e| panic!("{e}\n{}", show(&region)));
+        let code = back_ends[rng.below(3)].compile(&region, &mut Cx(guest, 0));
         assert!(!code.entries.is_empty());
-    }
+    });
+}
+
+#[test]
+fn fuzz_aarch64() {
+    let guest = Aarch64::new(cpu::Cpu::parse("max").expect("a model"));
+    fuzz_front_end(&guest, 0xffff, |rng| {
+        let word = if rng.one_in(3) {
+            rng.bits() as u32
+        } else {
+            // Near an instruction.
+            decode::generate(&decode::ROWS[rng.below(decode::ROWS.len())], rng.bits() as u32)
+                ^ 1 << rng.below(32)
+        };
+        word.to_le_bytes().to_vec()
+    });
+}
+
+#[test]
+fn fuzz_riscv() {
+    use guest_riscv::decode::{ROWS, generate};
+    let guest = guest_riscv::Riscv::new(guest_riscv::cpu::Cpu::default());
+    fuzz_front_end(&guest, 0, |rng| match rng.below(4) {
+        0 => (rng.bits() as u32).to_le_bytes().to_vec(),
+        1 => (rng.bits() as u16).to_le_bytes().to_vec(),
+        _ => {
+            let word = generate(&ROWS[rng.below(ROWS.len())], rng.bits() as u32) ^ 1 << rng.below(32);
+            word.to_le_bytes().to_vec()
+        }
+    });
 }

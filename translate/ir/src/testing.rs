@@ -74,6 +74,22 @@ impl Rng {
     }
 }
 
+/// Drives a fuzz target: calls `case` for `OMNIRUN_FUZZ_SECONDS` (by default `seconds`), with a generator seeded from
+/// `OMNIRUN_SEED` (by default 1). Prints the seed first, since a panic ends the run; returns the number of cases.
+pub fn fuzz(target: &str, seconds: u64, mut case: impl FnMut(&mut Rng)) -> u64 {
+    let number = |name: &str| std::env::var(name).ok().and_then(|s| s.parse::<u64>().ok());
+    let seed = number("OMNIRUN_SEED").unwrap_or(1);
+    let time = std::time::Duration::from_secs(number("OMNIRUN_FUZZ_SECONDS").unwrap_or(seconds));
+    println!("{target}: seed {seed}, {} s", time.as_secs());
+    let (mut rng, start, mut cases) = (Rng::new(seed), std::time::Instant::now(), 0);
+    while start.elapsed() < time {
+        case(&mut rng);
+        cases += 1;
+    }
+    println!("{target}: {cases} cases");
+    cases
+}
+
 /// Guest addresses of the toy's memory.
 pub const MEMORY: Range<u64> = 0x1_0000..0x1_1000;
 

@@ -1,14 +1,8 @@
 //! Fuzz targets of the IR: the reader of the text form and the verifier never panic, and what the verifier accepts the
-//! interpreter runs. `OMNIRUN_FUZZ_SECONDS` sets how long; the seed is printed.
+//! interpreter runs.
 
-use ir::testing::{Rng, ToyGuest, ToyMachine, interpret, random_region};
+use ir::testing::{Rng, ToyGuest, ToyMachine, fuzz, interpret, random_region};
 use ir::{parse, text, verify};
-use std::time::{Duration, Instant};
-
-fn time() -> Duration {
-    let seconds = std::env::var("OMNIRUN_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(2))
-}
 
 /// Words of the language, to put where others were.
 const WORDS: &[&str] = &[
@@ -76,17 +70,14 @@ fn mutate(text: &str, rng: &mut Rng) -> String {
 
 #[test]
 fn fuzz_text_and_verifier() {
-    let seed = std::env::var("OMNIRUN_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-    println!("seed {seed}");
-    let (guest, mut rng, start) = (ToyGuest::new(), Rng::new(seed), Instant::now());
-    let (mut cases, mut read, mut valid) = (0, 0, 0);
-    while start.elapsed() < time() {
+    let guest = ToyGuest::new();
+    let (mut read, mut valid) = (0, 0);
+    fuzz("IR text", 2, |rng| {
         let (blocks, len) = (1 + rng.below(3), 1 + rng.below(12));
-        let region = random_region(&mut rng, blocks, len, |_| true);
+        let region = random_region(rng, blocks, len, |_| true);
         let original = text::print(&region, &guest);
         for _ in 0..8 {
-            cases += 1;
-            let Ok(region) = parse(&mutate(&original, &mut rng), &guest) else { continue };
+            let Ok(region) = parse(&mutate(&original, rng), &guest) else { continue };
             read += 1;
             if verify(&region, &guest).is_err() || region.blocks.is_empty() {
                 continue;
@@ -95,10 +86,10 @@ fn fuzz_text_and_verifier() {
             let printed = text::print(&region, &guest);
             let again = parse(&printed, &guest).expect("what was printed reads back");
             assert_eq!(text::print(&again, &guest), printed);
-            let mut machine = ToyMachine::random(&guest, &mut rng);
+            let mut machine = ToyMachine::random(&guest, rng);
             interpret(&region, &guest, &mut machine, 20);
         }
-    }
-    println!("{cases} cases, {read} read, {valid} valid");
+    });
+    println!("{read} read, {valid} valid");
     assert!(valid > 0);
 }
