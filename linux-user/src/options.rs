@@ -299,7 +299,14 @@ const ROWS: &[Row] = &[
         arg: "size",
         env: "QEMU_RESERVED_VA",
         help: "reserve 'size' bytes for guest virtual addresses (no effect for 64-bit guests)",
-        apply: |o, _, v| size(v, "-R").map(|v| o.reserved = Some(v)),
+        apply: |o, _, v| {
+            let reserved = size(v, "-R")?;
+            if reserved % crate::mm::PAGE != 0 {
+                return Err(Leave::error("Reserved virtual address not aligned mod 4 KiB".to_owned()));
+            }
+            o.reserved = (reserved != 0).then_some(reserved);
+            Ok(())
+        },
     },
     Row {
         name: "d",
@@ -343,19 +350,38 @@ const ROWS: &[Row] = &[
         name: "p",
         arg: "pagesize",
         env: "QEMU_PAGESIZE",
-        help: "set the host page size to 'pagesize'",
+        help: "accepted and ignored, as pages of the guest have 4 KiB (gone from QEMU 10 on)",
         apply: |_, _, v| {
-            let size = number(v, "-p")?;
-            if size == crate::mm::PAGE {
+            if number(v, "-p")?.is_power_of_two() {
                 Ok(())
-            } else if size.is_power_of_two() {
-                Err(Leave::error(format!(
-                    "qemu: page size {size} is not supported: only {}",
-                    crate::mm::PAGE
-                )))
             } else {
                 Err(Leave::error("page size must be a power of two".to_owned()))
             }
+        },
+    },
+    Row {
+        name: "t",
+        arg: "tsig hsig n[,...]",
+        env: "QEMU_RTSIG_MAP",
+        help: "checked and ignored: the guest has all real-time signals, under their own numbers",
+        apply: |_, _, v| signal_map(&text(v, "-t")?),
+    },
+    Row {
+        name: "trace",
+        arg: "pattern",
+        env: "QEMU_TRACE",
+        help: "accepted: there are no trace events (-d and -strace show what happens)",
+        apply: |_, about, v| {
+            let pattern = text(v, "-trace")?;
+            let first = pattern.split(',').next().unwrap_or("");
+            let name = first.strip_prefix("enable=").unwrap_or(first);
+            if name == "help" || name == "?" {
+                return Err(Leave::text(String::new()));
+            }
+            if !name.contains(['=', '*']) && !name.is_empty() {
+                eprintln!("qemu-{}: warning: trace event '{name}' does not exist", about.name);
+            }
+            Ok(())
         },
     },
     Row {
@@ -412,10 +438,11 @@ const ROWS: &[Row] = &[
         help: "set the size of the code cache in MiB",
         apply: |o, _, v| {
             let mib = number(v, "-tb-size")?;
-            if !(1..=2047).contains(&mib) {
+            if mib > 2047 {
                 return Err(Leave::error("qemu: '-tb-size' takes 1 to 2047".to_owned()));
             }
-            o.tb_size = Some(mib);
+            // Zero is the default.
+            o.tb_size = (mib != 0).then_some(mib);
             Ok(())
         },
     },
@@ -526,6 +553,25 @@ fn log_items(options: &mut Options, items: &str) -> Result<(), Leave> {
             None => {
                 return Err(Leave::error(format!("qemu: unknown log item '{item}' (-d help lists them)")));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Checks an argument of `-t`: triples of guest signal, host signal and count, the signals real-time ones.
+fn signal_map(text: &str) -> Result<(), Leave> {
+    let bad = |what: &str| Leave::error(format!("Malformed {what} signal in QEMU_RTSIG_MAP"));
+    for part in text.split(',') {
+        let mut words = part.split_whitespace();
+        let mut next = |what| words.next().and_then(|word| word.parse::<u32>().ok()).ok_or_else(|| bad(what));
+        let (guest, host, count) = (next("target")?, next("host")?, next("host")?);
+        for (signal, whose) in [(guest, "target"), (host, "host")] {
+            if signal < 32 || count == 0 || signal.saturating_add(count - 1) > 64 {
+                return Err(Leave::error(format!("{signal} is not a {whose} rt signal")));
+            }
+        }
+        if words.next().is_some() {
+            return Err(bad("host"));
         }
     }
     Ok(())

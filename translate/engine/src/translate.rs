@@ -169,7 +169,7 @@ impl Engine {
         let Some(mut region) = build_region(&self.config, inner, pc, mode, self.max_insns(), false) else {
             return Ok(None);
         };
-        let log = self.wants_log(pc);
+        let log = self.wants_log(&region);
         if log {
             self.log_guest(&region);
             self.log_ir(LogItem::Op, &region);
@@ -200,9 +200,11 @@ impl Engine {
         Ok(inner.store.look_up(key))
     }
 
-    fn wants_log(&self, pc: u64) -> bool {
-        self.config.log_mask != 0
-            && (self.config.log_filter.is_empty() || self.config.log_filter.iter().any(|r| r.contains(&pc)))
+    /// A region is logged when one of its blocks starts in the filter.
+    fn wants_log(&self, region: &Region) -> bool {
+        let filter = &self.config.log_filter;
+        let inside = |block: &Block| filter.iter().any(|range| range.contains(&block.pc));
+        self.config.log_mask != 0 && (filter.is_empty() || region.blocks.iter().any(inside))
     }
 
     pub(crate) fn log(&self, item: LogItem, text: &str) {
