@@ -133,6 +133,7 @@ fn prepare(binary: &GuestBinary, mut options: Options) -> Result<Box<Task>, (Str
             LoadError::Open(..) | LoadError::NotElf | LoadError::TooBig => (line, code),
             LoadError::WrongArch(..)
             | LoadError::Malformed(_)
+            | LoadError::FlatLibrary(_)
             | LoadError::NoInterpreter(..)
             | LoadError::BadInterpreter(..)
             | LoadError::Occupied(_)

@@ -4,7 +4,7 @@
 //! process ends, or `execve` has not begun).
 
 use super::stack::{self, AuxValue, Contents, at};
-use super::{Image, LoadError, Source, StackRights, Wanted, elf, plan};
+use super::{Image, LoadError, Source, StackRights, Wanted, elf, flat, plan};
 use crate::arch::Arch;
 use crate::errno::Errno;
 use crate::mm::{ImageLayout, Kind, Mm, PAGE, prot};
@@ -133,7 +133,13 @@ pub fn load(mm: &Mm, arch: &dyn Arch, mut request: Request<'_>) -> Result<Loaded
         big_endian: info.big_endian,
         task_size: placement.task_size,
     };
-    let image = elf::parse(&file, &wanted)?;
+    let mut magic = [0; 4];
+    let got = Source::read_at(&file, 0, &mut magic).map_err(LoadError::Memory)?;
+    let flat = if flat::is_flat(&magic[..got]) { Some(flat::parse(&file)?) } else { None };
+    let image = match &flat {
+        Some(flat) => flat_image(flat),
+        None => elf::parse(&file, &wanted)?,
+    };
     let interpreter = match &image.interpreter {
         Some(name) => Some(open_interpreter(name, &wanted, arch, request.sysroot)?),
         None => None,
@@ -143,7 +149,10 @@ pub fn load(mm: &Mm, arch: &dyn Arch, mut request: Request<'_>) -> Result<Loaded
     mm.set_read_implies_exec(personality & libc::READ_IMPLIES_EXEC as u64 != 0);
     let mut random = Random(request.seed);
 
-    let program = place_program(mm, arch, &file, &image, &request, randomize, &mut random)?;
+    let program = match &flat {
+        Some(flat) => place_flat(mm, flat, request.base, info.big_endian)?,
+        None => place_program(mm, arch, &file, &image, &request, randomize, &mut random)?,
+    };
     let (entry, interp_base) = match &interpreter {
         Some((file, image, name)) => {
             let bad = |error| LoadError::BadInterpreter(name.clone(), Box::new(error));
@@ -161,7 +170,9 @@ pub fn load(mm: &Mm, arch: &dyn Arch, mut request: Request<'_>) -> Result<Loaded
         brk = brk.saturating_add((random.next() & 0x1fff) * PAGE);
     }
 
-    let stack = make_stack(mm, &image, request.stack_size)?;
+    // A flat binary names its own size, as there is no growing stack on the machines it is made for.
+    let least = flat.map_or(0, |flat| u64::from(flat.stack));
+    let stack = make_stack(mm, &image, request.stack_size, least)?;
     let ids = ids();
     let hwcaps = arch.hwcaps();
     let number = AuxValue::Number;
@@ -316,6 +327,56 @@ fn place_program(
     place_anywhere(mm, arch, file, image)
 }
 
+/// What the rest of the loader wants to know of a flat binary.
+fn flat_image(flat: &flat::Flat) -> Image {
+    Image {
+        relocatable: true,
+        entry: u64::from(flat.entry),
+        segments: Vec::new(),
+        span: 0..flat::span_len(flat),
+        interpreter: None,
+        phdr: 0,
+        phent: 0,
+        phnum: 0,
+        stack: StackRights::Exec,
+        features: 0,
+    }
+}
+
+/// Places a flat binary below 4 GiB.
+fn place_flat(
+    mm: &Mm,
+    flat: &flat::Flat,
+    asked: Option<u64>,
+    big_endian: bool,
+) -> Result<plan::Plan, LoadError> {
+    const STEP: u64 = 1 << 28;
+    let len = (flat::span_len(flat) + PAGE - 1) & !(PAGE - 1);
+    for attempt in 1..16 {
+        let base = asked.unwrap_or(attempt * STEP) & !(PAGE - 1);
+        match reserve(mm, base, len) {
+            Ok(_) => {}
+            Err(Errno::EEXIST) if asked.is_none() => continue,
+            Err(Errno::EEXIST | Errno::EPERM) => return Err(LoadError::Occupied(base..base + len)),
+            Err(errno) => return Err(LoadError::Memory(errno)),
+        }
+        let placed = flat::place(flat, base, big_endian)?;
+        mm.mprotect(base, len, prot::READ | prot::WRITE | prot::EXEC).map_err(LoadError::Memory)?;
+        mm.mem().copy_out(base, &placed.bytes).map_err(LoadError::Memory)?;
+        return Ok(plan::Plan {
+            span: base..base + len,
+            bias: base,
+            pieces: Vec::new(),
+            entry: placed.entry,
+            phdr: 0,
+            code: base..placed.data.start,
+            data: placed.data,
+            end: placed.span.end,
+        });
+    }
+    Err(LoadError::Occupied(STEP..16 * STEP))
+}
+
 /// Places a relocatable image where the kernel chooses, a fixed one where it wants.
 fn place_anywhere(mm: &Mm, arch: &dyn Arch, file: &File, image: &Image) -> Result<plan::Plan, LoadError> {
     let task_size = arch.placement().task_size;
@@ -404,11 +465,16 @@ const STACK_GUARD: u64 = 256 * PAGE;
 const DEFAULT_STACK: u64 = 8 << 20;
 const MAX_STACK: u64 = 1 << 30;
 
-fn make_stack(mm: &Mm, image: &Image, asked: Option<u64>) -> Result<std::ops::Range<u64>, LoadError> {
+fn make_stack(
+    mm: &Mm,
+    image: &Image,
+    asked: Option<u64>,
+    least: u64,
+) -> Result<std::ops::Range<u64>, LoadError> {
     let mut limit = [0u64; 2];
     let args = [0, libc::RLIMIT_STACK as u64, 0, &raw mut limit as u64, 0, 0];
     let soft = raw_syscall(libc::SYS_prlimit64, args).map_or(DEFAULT_STACK, |_| limit[0]);
-    let size = (asked.unwrap_or(soft).clamp(128 << 10, MAX_STACK) + PAGE - 1) & !(PAGE - 1);
+    let size = (asked.unwrap_or(soft).max(least).clamp(128 << 10, MAX_STACK) + PAGE - 1) & !(PAGE - 1);
     let mut rights = prot::READ | prot::WRITE;
     if image.stack == StackRights::Exec {
         rights |= prot::EXEC;

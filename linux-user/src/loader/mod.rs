@@ -9,6 +9,7 @@
 
 pub mod apply;
 pub mod elf;
+pub mod flat;
 pub mod plan;
 pub mod stack;
 
@@ -115,6 +116,8 @@ pub enum LoadError {
     WrongArch(u16, Option<&'static str>),
     /// A malformed file; what is wrong with it.
     Malformed(&'static str),
+    /// A flat binary that needs the shared library of this number.
+    FlatLibrary(u8),
     /// The interpreter that the program names is not there.
     NoInterpreter(String, Errno, Option<String>),
     /// The interpreter is malformed or for another architecture.
@@ -134,7 +137,10 @@ impl LoadError {
             LoadError::Open(_, errno) | LoadError::NoInterpreter(_, errno, _) | LoadError::Memory(errno) => {
                 *errno
             }
-            LoadError::NotElf | LoadError::WrongArch(..) | LoadError::Malformed(_) => Errno::ENOEXEC,
+            LoadError::NotElf
+            | LoadError::WrongArch(..)
+            | LoadError::Malformed(_)
+            | LoadError::FlatLibrary(_) => Errno::ENOEXEC,
             LoadError::BadInterpreter(..) => Errno::ELIBBAD,
             LoadError::Occupied(_) => Errno::ENOMEM,
             LoadError::TooBig => Errno::E2BIG,
@@ -147,6 +153,7 @@ impl LoadError {
             LoadError::Open(..) | LoadError::NotElf | LoadError::TooBig => 1,
             LoadError::WrongArch(..)
             | LoadError::Malformed(_)
+            | LoadError::FlatLibrary(_)
             | LoadError::NoInterpreter(..)
             | LoadError::BadInterpreter(..)
             | LoadError::Occupied(_)
@@ -168,6 +175,9 @@ impl LoadError {
                 format!("{path}: Invalid ELF image for this architecture (machine {machine})")
             }
             LoadError::Malformed(what) => format!("{path}: malformed program: {what}"),
+            LoadError::FlatLibrary(id) => {
+                format!("{path}: it needs shared library {id}, and flat shared libraries are not supported")
+            }
             LoadError::NoInterpreter(name, errno, hint) => {
                 let hint = hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})"));
                 format!("Could not open '{name}': {}{hint}", text(*errno))

@@ -183,6 +183,7 @@ fn named(file: &File) -> Option<PathBuf> {
 enum Format<'a> {
     Script { interpreter: &'a [u8], argument: Option<&'a [u8]> },
     Elf { class: u8, data: u8, machine: u16 },
+    Flat,
     Unknown,
 }
 
@@ -194,6 +195,9 @@ fn recognise(head: &[u8]) -> Result<Format<'_>, Errno> {
         let pair = [head[18], head[19]];
         let machine = if head[5] == 2 { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) };
         return Ok(Format::Elf { class: head[4], data: head[5], machine });
+    }
+    if crate::loader::flat::is_flat(head) {
+        return Ok(Format::Flat);
     }
     Ok(Format::Unknown)
 }
@@ -251,6 +255,11 @@ fn plan(task: &Task, mut file: File, path: PathBuf, argv: Vec<CString>, depth: u
         Format::Elf { class, data, machine } if machine != HOST_MACHINE => {
             let kind = sibling(class, data, machine).map_or(Kind::Host, Kind::Other);
             Ok(Plan { kind, path, argv })
+        }
+        // A flat binary does not say for which machine it is.
+        Format::Flat => {
+            crate::loader::flat::parse(&file).map_err(|error| error.errno())?;
+            Ok(Plan { kind: Kind::Own, path, argv })
         }
         Format::Elf { .. } | Format::Unknown => Ok(Plan { kind: Kind::Host, path, argv }),
     }
