@@ -23,6 +23,11 @@ impl GuestMem {
         GuestMem { base, limit }
     }
 
+    /// The host address of guest address zero.
+    pub const fn base(self) -> u64 {
+        self.base
+    }
+
     /// First address past the guest's user space.
     pub const fn limit(self) -> u64 {
         self.limit

@@ -198,6 +198,12 @@ pub(crate) fn host_vma(line: &str) -> Option<HostVma<'_>> {
     Some(HostVma { range, private, offset, device, inode, name: rest })
 }
 
+/// A host mapping's range in guest addresses: all of it, or (behind a base) what is in the window.
+fn guest_range(mm: &Mm, host: &Range<u64>) -> Range<u64> {
+    let base = mm.mem().base();
+    host.start.saturating_sub(base)..host.end.saturating_sub(base)
+}
+
 fn vma_line(vma: &HostVma<'_>, range: &Range<u64>, mapping: &Mapping) -> String {
     let right = |bit, name| if mapping.prot & bit != 0 { name } else { '-' };
     let name = match mapping.kind {
@@ -233,6 +239,7 @@ pub fn maps(mm: &Mm) -> Vec<u8> {
     let mut out = String::new();
     for line in String::from_utf8_lossy(&host).lines() {
         let Some(vma) = host_vma(line) else { continue };
+        let vma = HostVma { range: guest_range(mm, &vma.range), ..vma };
         for (range, mapping) in layout.map.overlapping(vma.range.clone()) {
             out += &vma_line(&vma, &range, mapping);
         }
@@ -258,6 +265,7 @@ pub fn smaps(mm: &Mm) -> Vec<u8> {
         match host_vma(line) {
             Some(vma) => {
                 flush(&mut parts, &mut figures);
+                let vma = HostVma { range: guest_range(mm, &vma.range), ..vma };
                 parts.extend(
                     layout
                         .map
@@ -303,7 +311,11 @@ struct PrctlMmMap {
 /// Tells the host kernel where the guest's image, arguments and environment are: `ps` and `/proc/PID/cmdline` then show
 /// the program. A kernel that refuses costs only that.
 pub fn tell_kernel(mm: &Mm) {
-    let image = mm.lock().image.clone();
+    let mut image = mm.lock().image.clone();
+    for range in [&mut image.code, &mut image.data, &mut image.args, &mut image.env] {
+        *range = mm.host_addr(range.start)..mm.host_addr(range.end);
+    }
+    image.start_stack = mm.host_addr(image.start_stack);
     // The C library of the emulator goes on using its own brk area.
     let Some((start_brk, brk)) = own_brk() else { return };
     let mut auxv = image.auxv;

@@ -109,7 +109,14 @@ fn prepare(binary: &GuestBinary, mut options: Options) -> Result<Box<Task>, (Str
             })
             .collect(),
     );
-    let mm = Arc::new(Mm::new(GuestMem::new(0, arch.placement().task_size), arch.extra_prot()));
+    // Guests with 32-bit addresses live behind a base.
+    let base = if arch.abi().info().word == 8 {
+        0
+    } else {
+        crate::mm::find_window(options.seed.unwrap_or_else(crate::mm::random))
+            .map_err(|_| fail("no room for the guest's addresses".to_owned()))?
+    };
+    let mm = Arc::new(Mm::new(GuestMem::new(base, arch.placement().task_size), arch.extra_prot()));
     let loaded = apply::load(
         &mm,
         arch,
@@ -243,6 +250,7 @@ const DEFAULT_ARENA: u64 = 256 << 20;
 fn make_engine(cpu: Cpu, mm: &Arc<Mm>, options: &Options) -> Result<Arc<Engine>, String> {
     let back_end = crate::host::back_end(cpu.guest.slots(), options.host_features.as_deref())?;
     let mut config = Config::new(cpu.guest, mm.clone(), back_end);
+    config.memory_base = mm.mem().base();
     if options.interpreter {
         config.tier = Tier::Interpreter;
     }

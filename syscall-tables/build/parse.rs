@@ -13,6 +13,7 @@ pub struct Arch {
     pub big: bool,
     pub align64: u32,
     pub elf: u32,
+    pub even_pairs: bool,
 }
 
 pub struct FlagEntry {
@@ -127,8 +128,8 @@ pub fn load(dir: &Path) -> Res<Tables> {
     let mut t = Tables::default();
     for (at, line) in read(dir, "arches.def")? {
         let w: Vec<&str> = line.split_whitespace().collect();
-        let [name, tbl, machine, word, endian, align64, elf] = w[..] else {
-            return Err(format!("{at}: seven columns expected"));
+        let [name, tbl, machine, word, endian, align64, elf, pairs] = w[..] else {
+            return Err(format!("{at}: eight columns expected"));
         };
         let num = |s: &str| number(s).map(|v| v as u32).map_err(|e| format!("{at}: {e}"));
         t.arches.push(Arch {
@@ -139,6 +140,7 @@ pub fn load(dir: &Path) -> Res<Tables> {
             big: endian == "big",
             align64: num(align64)?,
             elf: num(elf)?,
+            even_pairs: pairs == "even",
         });
     }
     for (at, line) in read(dir, "errno.def")? {

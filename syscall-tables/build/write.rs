@@ -97,7 +97,7 @@ impl Names {
         let at = &call.name;
         let scalars = [
             "fd", "dirfd", "int", "uint", "long", "ulong", "size", "off", "mode", "dev", "pid", "uid", "sig",
-            "addr", "hex", "path", "rpath", "str", "ioctl", "fcntl", "u64",
+            "addr", "hex", "path", "rpath", "str", "ioctl", "fcntl", "u64", "loff", "lo", "hi",
         ];
         if scalars.contains(&ty) {
             return format!("ArgTy::{}", camel(ty));
@@ -185,7 +185,7 @@ fn arches(o: &mut String, t: &Tables) {
         let tbl = t.arches.iter().position(|b| b.tbl == a.tbl).unwrap_or(i);
         let _ = writeln!(
             o,
-            "    ArchInfo {{ arch: Arch::{}, name: {:?}, machine: {:?}, word: {}, big_endian: {}, align64: {}, elf_machine: {}, numbers: &NUMBERS_{} }},",
+            "    ArchInfo {{ arch: Arch::{}, name: {:?}, machine: {:?}, word: {}, big_endian: {}, align64: {}, elf_machine: {}, even_pairs: {}, numbers: &NUMBERS_{} }},",
             camel(&a.name),
             a.name,
             a.machine,
@@ -193,6 +193,7 @@ fn arches(o: &mut String, t: &Tables) {
             a.big,
             a.align64,
             a.elf,
+            a.even_pairs,
             shout(&t.arches[tbl].tbl)
         );
     }
@@ -346,7 +347,10 @@ fn calls(o: &mut String, t: &Tables, names: &Names) {
             "revents" => "Ret::Int",
             r => fail(format!("{}: unknown result '{r}'", c.name)),
         };
-        let nr = host.get(c.name.as_str()).map_or("-1".to_string(), u32::to_string);
+        // `plain NAME`: the host's call has another name.
+        let on_host =
+            if c.level == "plain" && !c.module.is_empty() { c.module.as_str() } else { c.name.as_str() };
+        let nr = host.get(on_host).map_or("-1".to_string(), u32::to_string);
         if c.level == "plain" && nr == "-1" {
             fail(format!("{}: a plain call must exist on the host", c.name));
         }

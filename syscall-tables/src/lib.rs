@@ -6,9 +6,11 @@
 
 mod layout;
 pub mod matrix;
+mod narrow;
 mod types;
 
 pub use layout::{FieldAt, Layout, convert, element, layout, read_scalar, same_layout};
+pub use narrow::widen;
 pub use tables::{ARCHES, Arch, CALLS, CallId, FLAG_SETS, IOCTLS, STRUCTS, flags, structs};
 pub use types::*;
 

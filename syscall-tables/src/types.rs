@@ -28,6 +28,8 @@ pub struct ArchInfo {
     pub align64: usize,
     /// `e_machine`.
     pub elf_machine: u16,
+    /// A 64-bit argument of a call begins in a register of even number (32-bit arches).
+    pub even_pairs: bool,
     /// System call numbers.
     pub numbers: &'static Numbers,
 }
@@ -413,6 +415,9 @@ pub enum ArgTy {
     Size,
     Off,
     U64,
+    Loff,
+    Lo,
+    Hi,
     Mode,
     Dev,
     Pid,

@@ -148,8 +148,11 @@ impl GuestTest {
         let binary = dir.join(format!("{}-{}", self.name, link.name()));
         let include = root().join("guest-tests/include");
         let mut newest = modified(&self.source);
-        for entry in std::fs::read_dir(&include).into_iter().flatten().flatten() {
-            newest = newest.max(modified(&entry.path()));
+        let own = root().join("guest-tests").join(target_name(target)).join("include");
+        for dir in [&include, &own] {
+            for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+                newest = newest.max(modified(&entry.path()));
+            }
         }
         if modified(&binary) > newest {
             return Ok(binary);
@@ -158,7 +161,9 @@ impl GuestTest {
         let part = binary.with_extension(format!("{}.part", std::process::id()));
         let mut cmd = std::process::Command::new(&compiler);
         cmd.args(["-O2", "-g", "-w", "-D_GNU_SOURCE", "-I"]).arg(&include).args(link.flags());
-        cmd.args(target.map_or(&[][..], |g| g.flags));
+        if let Some(guest) = target {
+            cmd.arg("-I").arg(root().join("guest-tests").join(guest.name).join("include")).args(guest.flags);
+        }
         cmd.arg(&self.source).arg("-o").arg(&part);
         cmd.args(self.flags.iter().filter(|f| !(target.is_none() && f.starts_with("-march"))));
         let out =

@@ -96,6 +96,20 @@ pub static GUESTS: &[Guest] = &[
         }),
         instructions: "RV64GC, Zba Zbb Zbc Zbs, Zbkb Zbkx, Zicond, Zacas, Zabha, Zfh, Zcb",
     },
+    Guest {
+        name: "riscv32",
+        // Debian has no C library for it: its programs bring their own start-up code.
+        triple: "riscv64-linux-gnu",
+        flags: &["-march=rv32gc", "-mabi=ilp32d", "-nostdlib", "-ffreestanding"],
+        hosted: false,
+        static_pie: false,
+        shared_modes: &[],
+        gdb_calls: false,
+        oracle_cpu: "max",
+        abi: syscall_tables::Arch::Riscv32,
+        tree: None,
+        instructions: "as RV64, with 32-bit registers; static programs (ilp32d)",
+    },
 ];
 
 impl Guest {

@@ -4,7 +4,7 @@
 //! core dumps and the debugger. A new guest is a folder here.
 
 pub mod aarch64;
-pub mod riscv64;
+pub mod riscv;
 pub mod vdso;
 
 use crate::cpu::CpuState;

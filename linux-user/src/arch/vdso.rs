@@ -1,4 +1,4 @@
-//! Builds the ELF image of a guest vDSO from its functions' code: 64-bit little-endian guests.
+//! Builds the ELF image of a guest vDSO from its functions' code: little-endian guests, of 64 bits (wide) or 32.
 //!
 //! Pure. The image is one loadable segment with a dynamic section, symbols with a version, and a SysV hash table: what C
 //! libraries look for.
@@ -16,8 +16,6 @@ pub struct Function<'a> {
     pub sigreturn: bool,
 }
 
-const EHDR: usize = 64;
-const PHDR: usize = 56;
 const CODE_ALIGN: usize = 16;
 
 fn elf_hash(name: &str) -> u32 {
@@ -43,13 +41,14 @@ impl Bytes {
     fn u32(&mut self, value: u32) {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
-    fn u64(&mut self, value: u64) {
-        self.0.extend_from_slice(&value.to_le_bytes());
+    /// A word of the class.
+    fn word(&mut self, wide: bool, value: u64) {
+        self.0.extend_from_slice(&value.to_le_bytes()[..if wide { 8 } else { 4 }]);
     }
 }
 
 /// Builds the image. `version` is the symbol version that the guest's C libraries ask for.
-pub fn build(machine: u16, version: &str, functions: &[Function<'_>]) -> Vdso {
+pub fn build(machine: u16, wide: bool, version: &str, functions: &[Function<'_>]) -> Vdso {
     const SONAME: &str = "linux-vdso.so.1";
     // Strings first: their offsets are needed everywhere.
     let mut strings = vec![0u8];
@@ -64,7 +63,8 @@ pub fn build(machine: u16, version: &str, functions: &[Function<'_>]) -> Vdso {
     let names: Vec<u32> = functions.iter().map(|function| string(function.name)).collect();
 
     let phnum = 3;
-    let mut out = Bytes(vec![0; EHDR + phnum * PHDR]);
+    let (ehdr, phdr_size, symbol) = if wide { (64, 56, 24) } else { (52, 32, 16) };
+    let mut out = Bytes(vec![0; ehdr + phnum * phdr_size]);
     let mut places = Vec::new();
     let mut sigreturn = 0;
     for function in functions {
@@ -78,14 +78,20 @@ pub fn build(machine: u16, version: &str, functions: &[Function<'_>]) -> Vdso {
     let strtab = out.align(8);
     out.0.extend_from_slice(&strings);
     let symtab = out.align(8);
-    out.0.resize(symtab + 24, 0);
+    out.0.resize(symtab + symbol, 0);
     for ((function, &name), &place) in functions.iter().zip(&names).zip(&places) {
         out.u32(name);
+        if !wide {
+            out.word(wide, place);
+            out.word(wide, function.code.len() as u64);
+        }
         // A global function in section 1: any section but "undefined".
         out.0.extend_from_slice(&[0x12, 0]);
         out.u16(1);
-        out.u64(place);
-        out.u64(function.code.len() as u64);
+        if wide {
+            out.word(wide, place);
+            out.word(wide, function.code.len() as u64);
+        }
     }
     let versym = out.align(8);
     out.u16(0);
@@ -121,38 +127,45 @@ pub fn build(machine: u16, version: &str, functions: &[Function<'_>]) -> Vdso {
         (5, strtab as u64),
         (6, symtab as u64),
         (10, strings.len() as u64),
-        (11, 24),
+        (11, symbol as u64),
         (0x6fff_fff0, versym as u64),
         (0x6fff_fffc, verdef as u64),
         (0x6fff_fffd, 2),
         (0, 0),
     ];
     for (tag, value) in entries {
-        out.u64(tag);
-        out.u64(value);
+        out.word(wide, tag);
+        out.word(wide, value);
     }
     let dynamic_len = out.0.len() - dynamic;
     let total = out.0.len() as u64;
 
     let mut head = Bytes(Vec::new());
-    head.0.extend_from_slice(b"\x7fELF\x02\x01\x01");
+    head.0.extend_from_slice(&[0x7f, b'E', b'L', b'F', if wide { 2 } else { 1 }, 1, 1]);
     head.0.resize(16, 0);
     head.u16(3);
     head.u16(machine);
     head.u32(1);
-    head.u64(0);
-    head.u64(EHDR as u64);
-    head.u64(0);
+    head.word(wide, 0);
+    head.word(wide, ehdr as u64);
+    head.word(wide, 0);
     head.u32(0);
-    for half in [EHDR as u16, PHDR as u16, phnum as u16, 64, 0, 0] {
+    let section = if wide { 64 } else { 40 };
+    for half in [ehdr as u16, phdr_size as u16, phnum as u16, section, 0, 0] {
         head.u16(half);
     }
     let mut phdr = |kind: u32, flags: u32, at: u64, len: u64, align: u64| {
         head.u32(kind);
-        head.u32(flags);
-        for word in [at, at, at, len, len, align] {
-            head.u64(word);
+        if wide {
+            head.u32(flags);
         }
+        for word in [at, at, at, len, len] {
+            head.word(wide, word);
+        }
+        if !wide {
+            head.u32(flags);
+        }
+        head.word(wide, align);
     };
     phdr(1, 5, 0, total, 4096);
     phdr(2, 4, dynamic as u64, dynamic_len as u64, 8);
@@ -172,11 +185,14 @@ mod tests {
             Function { name: "__kernel_clock_gettime", code: &[1, 2, 3, 4], sigreturn: false },
             Function { name: "__kernel_rt_sigreturn", code: &[5, 6, 7, 8], sigreturn: true },
         ];
-        let vdso = build(183, "LINUX_2.6.39", &functions);
-        let wanted = Wanted { machine: 183, wide: true, big_endian: false, task_size: 1 << 47 };
-        let image = elf::parse(&vdso.image[..], &wanted).unwrap();
-        assert!(image.relocatable);
-        assert_eq!(vdso.image[vdso.sigreturn as usize..][..4], [5, 6, 7, 8]);
+        for wide in [true, false] {
+            let vdso = build(183, wide, "LINUX_2.6.39", &functions);
+            let task_size = if wide { 1 << 47 } else { 1 << 32 };
+            let wanted = Wanted { machine: 183, wide, big_endian: false, task_size };
+            let image = elf::parse(&vdso.image[..], &wanted).unwrap();
+            assert!(image.relocatable);
+            assert_eq!(vdso.image[vdso.sigreturn as usize..][..4], [5, 6, 7, 8]);
+        }
         // The hash that C libraries compare with, as the kernel's own vDSO has it.
         assert_eq!(elf_hash("LINUX_2.6.39"), 0x075f_cb89);
     }

@@ -1,7 +1,7 @@
 //! `qemu-riscv64`: runs 64-bit RISC-V Linux programs.
 
 use guest_riscv::cpu::{Cpu, MODELS};
-use linux_user::arch::riscv64::Riscv64;
+use linux_user::arch::riscv::Riscv;
 use linux_user::start::{self, GuestBinary};
 
 fn main() {
@@ -13,7 +13,7 @@ fn main() {
         },
         make: |model| {
             let cpu = model.map_or(Ok(Cpu::default()), |text| Cpu::parse(64, text))?;
-            let arch = Box::leak(Box::new(Riscv64::new(cpu)));
+            let arch = Box::leak(Box::new(Riscv::new(cpu)));
             Ok(start::Cpu { guest: Box::new(guest_riscv::Riscv::new(cpu)), arch })
         },
     })

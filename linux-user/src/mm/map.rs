@@ -2,6 +2,7 @@
 //!
 //! Input: the guest's arguments as given; output: the kernel's results. `mm/mod.rs` numbers the invariants.
 
+use super::window::MIN_ADDR;
 use super::{Kind, Layout, Mapping, Mm, PAGE, host_prot, page_up, prot, sys_mmap, sys_munmap};
 use crate::errno::{Errno, SysResult};
 use crate::guest_mem::GuestAddr;
@@ -14,7 +15,7 @@ const MAP_PRIVATE: u64 = libc::MAP_PRIVATE as u64;
 const MAP_TYPE: u64 = 0xf;
 const MAP_FIXED: u64 = libc::MAP_FIXED as u64;
 const MAP_ANONYMOUS: u64 = libc::MAP_ANONYMOUS as u64;
-const MAP_FIXED_NOREPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
+pub(super) const MAP_FIXED_NOREPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
 const MAP_NORESERVE: u64 = libc::MAP_NORESERVE as u64;
 const MAP_HUGETLB: u64 = libc::MAP_HUGETLB as u64;
 /// MAP_32BIT and MAP_ABOVE4G of the x86-64 host: no generic Linux guest has them.
@@ -25,10 +26,11 @@ const MREMAP_FIXED: u64 = 2;
 const MREMAP_DONTUNMAP: u64 = 4;
 
 /// Reservations made to find out whether a range is free; given back unless kept.
-struct Reserved(Vec<(u64, u64)>);
+pub(super) struct Reserved(pub(super) Vec<(u64, u64)>);
 
 impl Reserved {
-    fn keep(mut self) {
+    /// They are the guest's now.
+    pub(super) fn keep(mut self) {
         self.0.clear();
     }
 }
@@ -110,6 +112,9 @@ impl Mm {
         if fixed && (addr & (PAGE - 1) != 0) {
             return Err(Errno::EINVAL);
         }
+        if fixed && self.windowed() && addr < MIN_ADDR {
+            return Err(Errno::EPERM);
+        }
         let noreplace = flags & MAP_FIXED_NOREPLACE != 0;
         let mut layout = self.lock();
         check_address_space(&layout, len)?;
@@ -130,7 +135,14 @@ impl Mm {
             if self.checked(hint, len).is_ok() && hint != 0 { self.host_addr(hint) } else { 0 }
         };
         let fd = if anonymous { -1 } else { fd };
-        let host = match sys_mmap(hint, len, host_prot(guest), flags, fd, offset) {
+        let mapped = if fixed || !self.windowed() {
+            sys_mmap(hint, len, host_prot(guest), flags, fd, offset)
+        } else {
+            self.place(&layout, addr & !(PAGE - 1), len, align, |host| {
+                sys_mmap(host, len, host_prot(guest), flags | MAP_FIXED_NOREPLACE, fd, offset)
+            })
+        };
+        let host = match mapped {
             // An executable mapping of a file on a noexec mount is refused by the kernel; we never ask it for execution.
             Ok(host) if guest & prot::EXEC != 0 && !anonymous && on_noexec_mount(fd) => {
                 if !fixed || noreplace {
@@ -296,7 +308,11 @@ impl Mm {
             },
             0,
         ];
-        let host = raw_syscall(libc::SYS_mremap, args)?;
+        let host = if flags & MREMAP_FIXED != 0 || !self.windowed() {
+            raw_syscall(libc::SYS_mremap, args)?
+        } else {
+            self.remap_in_window(&layout, old.clone(), new_len, flags)?
+        };
         if let Some(reserved) = reserved {
             reserved.keep();
         }
@@ -379,8 +395,17 @@ impl Mm {
             }
         }
         let host_flags = flags & !libc::SHM_EXEC;
-        let host_at = if at == 0 { 0 } else { self.host_addr(at) };
-        let host = raw_syscall(libc::SYS_shmat, [id as u64, host_at, host_flags as u64, 0, 0, 0])?;
+        let attach = |host| raw_syscall(libc::SYS_shmat, [id as u64, host, host_flags as u64, 0, 0, 0]);
+        let host = if at != 0 {
+            attach(self.host_addr(at))?
+        } else if self.windowed() {
+            // An occupied place is EINVAL here.
+            self.place(&layout, 0, size, PAGE, |host| {
+                attach(host).map_err(|errno| if errno == Errno::EINVAL { Errno::EEXIST } else { errno })
+            })?
+        } else {
+            attach(0)?
+        };
         if let Some(reserved) = reserved {
             reserved.keep();
         }
@@ -436,6 +461,10 @@ impl Mm {
         drop(layout);
         self.drop_code(&all);
     }
+}
+
+pub(super) fn sys_mremap(old: u64, old_len: u64, new_len: u64, flags: u64, new: u64) -> SysResult {
+    raw_syscall(libc::SYS_mremap, [old, old_len, new_len, flags, new, 0])
 }
 
 /// Joins adjacent ranges.

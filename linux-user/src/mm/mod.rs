@@ -13,8 +13,10 @@ mod advice;
 mod map;
 mod memory;
 mod range_map;
+mod window;
 
 pub use range_map::RangeMap;
+pub use window::{find_window, random};
 
 use crate::errno::{Errno, SysResult};
 use crate::guest_mem::{GuestAddr, GuestMem};
@@ -215,7 +217,7 @@ impl Mm {
                 len = range.end - addr;
             }
         }
-        let host = addr.wrapping_add(self.mem.host(0, 0).unwrap_or(0));
+        let host = self.host_addr(addr);
         let len = len as usize;
         len - uaccess::copy_from(&mut buf[..len], host)
     }
@@ -244,8 +246,9 @@ impl Mm {
         }
     }
 
-    fn host_addr(&self, addr: GuestAddr) -> u64 {
-        addr.wrapping_add(self.mem.host(0, 0).unwrap_or(0))
+    /// The host address of a guest address.
+    pub fn host_addr(&self, addr: GuestAddr) -> u64 {
+        addr.wrapping_add(self.mem.base())
     }
 }
 

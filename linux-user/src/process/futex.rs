@@ -4,8 +4,9 @@
 use crate::errno::{Errno, SysResult};
 use crate::process::exit;
 use crate::sys::{raw_syscall, safe_syscall};
-use crate::syscall::SysCx;
+use crate::syscall::{SysCx, read_struct};
 use crate::task::{Leave, lock};
+use syscall_tables::{StructId, Ty, structs};
 
 const CMD_MASK: u64 = !(128 | 256);
 const WAIT: u64 = 0;
@@ -20,11 +21,25 @@ const LOCK_PI2: u64 = 13;
 
 /// `futex`
 pub fn sys_futex(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    futex(cx, a, structs::TIMESPEC)
+}
+
+/// `futex_time64`
+pub fn sys_futex_time64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    futex(cx, a, structs::TIMESPEC64)
+}
+
+fn futex(cx: &mut SysCx<'_>, a: &[u64; 6], time: StructId) -> SysResult {
     let mem = cx.mem;
     let command = a[1] & CMD_MASK & 0xffff_ffff;
     let word = mem.host(a[0], 4)?;
+    let copy;
     // The fourth argument is a timeout for those that wait and a plain number for those that move waiters.
     let fourth = match command {
+        WAIT | LOCK_PI | WAIT_BITSET | WAIT_REQUEUE_PI | LOCK_PI2 if a[3] != 0 && !cx.is_native() => {
+            copy = read_struct(cx, Ty::Struct(time), a[3])?;
+            copy.as_ptr() as u64
+        }
         WAIT | LOCK_PI | WAIT_BITSET | WAIT_REQUEUE_PI | LOCK_PI2 => mem.host_opt(a[3], 16)?,
         _ => a[3],
     };
@@ -65,7 +80,7 @@ pub fn sys_set_robust_list(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     }
     cx.task.robust_list = (a[0], a[1]);
     // If the process is killed, the kernel marks the futexes; it can when the list has the host's own form.
-    if word == 8 && cx.mem.host_opt(a[0], 24) == Ok(a[0]) {
+    if word == 8 && cx.mem.host_opt(a[0], 24) == Ok(a[0]) && !cx.abi.info().big_endian {
         let _ = raw_syscall(libc::SYS_set_robust_list, [a[0], 24, 0, 0, 0, 0]);
     }
     Ok(0)

@@ -5,7 +5,8 @@ use super::{AltStack, SigAction, SigInfo, action, ss};
 use crate::errno::{Errno, SysResult};
 use crate::host_signal::{self, NSIG, SIGINFO_SIZE, SYNC_MASK, bit};
 use crate::sys::{raw_syscall, safe_syscall};
-use crate::syscall::SysCx;
+use crate::syscall::{SysCx, native, read_struct, write_struct};
+use syscall_tables::{CallId, HOST, StructId, Ty, element, structs};
 
 /// `sizeof(sigset_t)` of the kernel.
 const SET_SIZE: u64 = 8;
@@ -175,16 +176,20 @@ pub fn sys_restart_syscall(_cx: &mut SysCx<'_>, _a: &[u64; 6]) -> SysResult {
 
 /// `rt_sigtimedwait`
 pub fn sys_rt_sigtimedwait(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    timed_wait(cx, a, structs::TIMESPEC)
+}
+
+/// `rt_sigtimedwait_time64`
+pub fn sys_rt_sigtimedwait_time64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    timed_wait(cx, a, structs::TIMESPEC64)
+}
+
+fn timed_wait(cx: &mut SysCx<'_>, a: &[u64; 6], time: StructId) -> SysResult {
     if a[3] != SET_SIZE {
         return Err(Errno::EINVAL);
     }
     let set = read_set(cx, a[0])? & !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
-    let timeout = if a[2] == 0 {
-        None
-    } else {
-        let word = cx.abi.info().word as u64;
-        Some([read_word(cx, a[2])?, read_word(cx, a[2] + word)?])
-    };
+    let timeout = if a[2] == 0 { None } else { Some(read_struct(cx, Ty::Struct(time), a[2])?) };
     let mut raw = [0u8; SIGINFO_SIZE];
     let found = match cx.task.slots.take_of(set & SYNC_MASK) {
         Some(info) => {
@@ -203,9 +208,30 @@ pub fn sys_rt_sigtimedwait(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     Ok(found)
 }
 
-/// `rt_sigtimedwait_time64`
-pub fn sys_rt_sigtimedwait_time64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
-    sys_rt_sigtimedwait(cx, a)
+/// `waitid`
+pub fn sys_waitid(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if let Some(result) = native(cx, CallId::Waitid, a) {
+        return result;
+    }
+    let mut raw = [0u8; SIGINFO_SIZE];
+    let usage = Ty::Struct(structs::RUSAGE);
+    let mut buffer = vec![0u64; element(usage, HOST).0 / 8];
+    let info = if a[2] == 0 { 0 } else { raw.as_mut_ptr() as u64 };
+    let rusage = if a[4] == 0 { 0 } else { buffer.as_mut_ptr() as u64 };
+    let result = safe_syscall(libc::SYS_waitid, [a[0], a[1], info, a[3], rusage, 0])?;
+    if a[2] != 0 {
+        // The kernel writes these and leaves the rest of the structure alone.
+        let info = SigInfo::from_raw(raw);
+        let union = if cx.abi.info().word == 8 { 16 } else { 12 };
+        let values = [info.signo(), info.errno(), info.code(), info.pid(), info.uid() as i32, info.status()];
+        for (at, value) in [0, 4, 8, union, union + 4, union + 8].into_iter().zip(values) {
+            write_int(cx, a[2] + at, value as u32)?;
+        }
+    }
+    if a[4] != 0 {
+        write_struct(cx, usage, a[4], &buffer)?;
+    }
+    Ok(result)
 }
 
 fn read_info(cx: &SysCx<'_>, addr: u64, sig: u64) -> Result<SigInfo, Errno> {

@@ -386,10 +386,10 @@ impl Printer {
             ArgTy::Uint => {
                 let _ = write!(self.out, "{}", v as u32);
             }
-            ArgTy::Long | ArgTy::Off => {
+            ArgTy::Long | ArgTy::Off | ArgTy::Loff => {
                 let _ = write!(self.out, "{}", v as i64);
             }
-            ArgTy::Ulong | ArgTy::Size | ArgTy::U64 => {
+            ArgTy::Ulong | ArgTy::Size | ArgTy::U64 | ArgTy::Lo | ArgTy::Hi => {
                 let _ = write!(self.out, "{v}");
             }
             ArgTy::Mode => {

@@ -1,10 +1,10 @@
 //! System V control calls: the command says what the last argument is.
 
 use super::SysCx;
-use super::plain::{host_buffer, read_struct, write_struct};
-use crate::errno::SysResult;
+use super::plain::{host_buffer, native, read_struct, write_struct};
+use crate::errno::{Errno, SysResult};
 use crate::sys::safe_syscall;
-use syscall_tables::{StructId, Ty, structs};
+use syscall_tables::{CallId, StructId, Ty, element, read_scalar, structs};
 
 const IPC_SET: u64 = 1;
 const IPC_STAT: u64 = 2;
@@ -77,4 +77,40 @@ pub fn sys_msgctl(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         IPC_INFO | 12 => fill(cx, nr, args, 2, structs::MSGINFO),
         _ => safe_syscall(nr, [a[0], cmd, a[2], 0, 0, 0]),
     }
+}
+
+/// A message may be as large as the kernel's limit allows (`msgmax`), which is far below this.
+const MAX_MESSAGE: u64 = 16 << 20;
+
+/// `msgsnd`: the message begins with a word, its type.
+pub fn sys_msgsnd(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if let Some(result) = native(cx, CallId::Msgsnd, a) {
+        return result;
+    }
+    if a[2] > MAX_MESSAGE {
+        return Err(Errno::EINVAL);
+    }
+    let word = element(Ty::Long, cx.abi).0;
+    let mut raw = vec![0; word + a[2] as usize];
+    cx.mem.copy_in(a[1], &mut raw)?;
+    let mut message = read_scalar(Ty::Long, &raw, cx.abi).to_ne_bytes().to_vec();
+    message.extend_from_slice(&raw[word..]);
+    safe_syscall(libc::SYS_msgsnd, [a[0], message.as_ptr() as u64, a[2], a[3], 0, 0])
+}
+
+/// `msgrcv`
+pub fn sys_msgrcv(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if let Some(result) = native(cx, CallId::Msgrcv, a) {
+        return result;
+    }
+    let size = a[2].min(MAX_MESSAGE);
+    let mut message = vec![0u64; 1 + size.div_ceil(8) as usize];
+    let got = safe_syscall(libc::SYS_msgrcv, [a[0], message.as_mut_ptr() as u64, size, a[3], a[4], 0])?;
+    let word = element(Ty::Long, cx.abi).0;
+    let mut kind = [0; 8];
+    syscall_tables::convert(Ty::Long, syscall_tables::HOST, &message[0].to_ne_bytes(), cx.abi, &mut kind);
+    cx.mem.copy_out(a[1], &kind[..word])?;
+    let bytes: &[u8] = bytemuck::cast_slice(&message[1..]);
+    cx.mem.copy_out(a[1].wrapping_add(word as u64), &bytes[..got as usize])?;
+    Ok(got)
 }

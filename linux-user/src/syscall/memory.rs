@@ -14,6 +14,11 @@ pub fn sys_mmap(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     cx.task.mm.mmap(a[0], a[1], a[2] as u32, a[3], a[4] as i32, a[5])
 }
 
+/// `mmap2`; the offset is in units of 4096 bytes.
+pub fn sys_mmap2(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    cx.task.mm.mmap(a[0], a[1], a[2] as u32, a[3], a[4] as i32, a[5] << 12)
+}
+
 /// `munmap`
 pub fn sys_munmap(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     cx.task.mm.munmap(a[0], a[1])

@@ -103,14 +103,62 @@ pub fn sys_prlimit64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 
 /// `getrlimit`
 pub fn sys_getrlimit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
-    let old = limits(0, a[0] & 0xffff_ffff, None)?;
+    let mut old = limits(0, a[0] & 0xffff_ffff, None)?;
+    if cx.abi.info().word == 4 {
+        // What does not fit is as good as no limit.
+        old = old.map(|limit| limit.min(0xffff_ffff));
+    }
     write_struct(cx, Ty::Struct(structs::RLIMIT), a[1], &old)?;
+    Ok(0)
+}
+
+/// `ugetrlimit`: the one whose limits are unsigned, as `getrlimit` is elsewhere.
+pub fn sys_ugetrlimit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    sys_getrlimit(cx, a)
+}
+
+/// `sysinfo`: sizes that a small guest's words cannot hold are given in larger units, as the kernel does.
+pub fn sys_sysinfo(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let ty = Ty::Struct(structs::SYSINFO);
+    let mut buffer = host_buffer(ty);
+    raw_syscall(libc::SYS_sysinfo, [buffer.as_mut_ptr() as u64, 0, 0, 0, 0, 0])?;
+    if cx.abi.info().word == 4 {
+        let places = layout(structs::SYSINFO, HOST);
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut buffer);
+        let sizes = [
+            "totalram",
+            "freeram",
+            "sharedram",
+            "bufferram",
+            "totalswap",
+            "freeswap",
+            "totalhigh",
+            "freehigh",
+        ];
+        let fields: Vec<_> = sizes.iter().filter_map(|name| places.field(name)).collect();
+        let largest = fields.iter().map(|f| f.get(bytes, HOST)).max().unwrap_or(0);
+        let shift = (64 - largest.leading_zeros()).saturating_sub(32);
+        if let Some(unit) = places.field("mem_unit").filter(|_| shift > 0) {
+            let shift = shift.max(12);
+            unit.put(bytes, HOST, unit.get(bytes, HOST) << shift);
+            for f in fields {
+                let value = f.get(bytes, HOST) >> shift;
+                f.put(bytes, HOST, value);
+            }
+        }
+    }
+    write_struct(cx, ty, a[0], &buffer)?;
     Ok(0)
 }
 
 /// `setrlimit`
 pub fn sys_setrlimit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
-    let new = read_struct(cx, Ty::Struct(structs::RLIMIT), a[1])?;
+    let mut new = read_struct(cx, Ty::Struct(structs::RLIMIT), a[1])?;
+    if cx.abi.info().word == 4 {
+        for limit in new.iter_mut().filter(|limit| **limit == 0xffff_ffff) {
+            *limit = u64::MAX;
+        }
+    }
     limits(0, a[0] & 0xffff_ffff, Some([new[0], new[1]]))?;
     if new_is_core(a[0], a[1]) {
         crate::process::core_file::follow_limit(&cx.task.sighand);

@@ -7,13 +7,17 @@
 pub mod fast;
 pub mod fcntl;
 pub mod fs;
+pub mod fs32;
 pub mod ioctl;
 pub mod ipc;
 pub mod memory;
+pub mod message;
 pub mod misc;
 mod plain;
 pub mod poll;
 pub mod time;
+
+pub use plain::{native, read_struct, write_struct};
 
 use crate::errno::{Errno, SysResult};
 use crate::guest_mem::GuestMem;
@@ -23,7 +27,7 @@ use crate::{process, signal};
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicU64, Ordering};
-use syscall_tables::{Arch, CALLS, CallId, Level};
+use syscall_tables::{Arch, CALLS, CallId, HOST, Level};
 
 /// What a handler works with.
 pub struct SysCx<'a> {
@@ -48,6 +52,11 @@ impl SysCx<'_> {
     pub fn path(&self, addr: u64) -> Result<CString, Errno> {
         let bytes = self.mem.cstr(addr, PATH_MAX)?;
         Ok(CString::new(bytes).unwrap_or_default())
+    }
+
+    /// True if guest data have the host's form and lie where the guest says.
+    pub fn is_native(&self) -> bool {
+        self.abi.same_data_model(HOST) && self.mem.base() == 0
     }
 
     /// True if the kernel may read a path argument itself: nothing there can look different to the guest. (An unreadable
@@ -88,7 +97,37 @@ pub fn dispatch(cx: &mut SysCx<'_>, number: u64, args: &[u64; 6]) -> SysResult {
         say_once(number as usize % ONCE_BITS, || format!("Unknown syscall {number}"));
         return Err(Errno::ENOSYS);
     };
+    if cx.abi.info().word == 8 {
+        return if strace::enabled() { strace::traced(cx, call, args, run) } else { run(cx, call, args) };
+    }
+    let args = &syscall_tables::widen(cx.abi.info(), call.desc(), args);
+    let run = if REFUSED_32.contains(&call) { refused } else { run };
     if strace::enabled() { strace::traced(cx, call, args, run) } else { run(cx, call, args) }
+}
+
+/// Their arguments hold addresses or handles of 64 bits that only the host kernel could read.
+const REFUSED_32: [CallId; 14] = [
+    CallId::IoSetup,
+    CallId::IoDestroy,
+    CallId::IoSubmit,
+    CallId::IoCancel,
+    CallId::IoGetevents,
+    CallId::IoPgetevents,
+    CallId::MovePages,
+    CallId::Userfaultfd,
+    CallId::FutexWaitv,
+    CallId::FutexRequeue,
+    CallId::Keyctl,
+    CallId::SchedSetattr,
+    CallId::MountSetattr,
+    CallId::Quotactl,
+];
+
+fn refused(_cx: &mut SysCx<'_>, call: CallId, _args: &[u64; 6]) -> SysResult {
+    say_once(ONCE_BITS + call as usize % ONCE_BITS, || {
+        format!("Unsupported syscall: {} (64-bit addresses in its arguments)", call.desc().name)
+    });
+    Err(Errno::ENOSYS)
 }
 
 #[inline]

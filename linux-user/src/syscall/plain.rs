@@ -16,6 +16,11 @@ use syscall_tables::{
 /// 0 unknown, 1 direct, 2 converted. A process has one guest ABI, so a plan holds for its life.
 static PLANS: [AtomicU8; CALLS.len()] = [const { AtomicU8::new(0) }; CALLS.len()];
 
+/// The call of a handler that has nothing to do when guest data have the host's form.
+pub fn native(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> Option<SysResult> {
+    cx.is_native().then(|| run(cx, call.desc(), args))
+}
+
 /// No single converted buffer is larger: beyond it the call fails as for a bad address.
 const MAX_COPY: usize = 64 << 20;
 
@@ -48,10 +53,11 @@ fn is_direct(cx: &SysCx<'_>, desc: &CallDesc) -> bool {
 
 fn mem_is_direct(cx: &SysCx<'_>, m: &MemArg) -> bool {
     match m.ty {
-        MemTy::Elem(t) | MemTy::Iovec(t) | MemTy::Msghdr(t) => {
-            same_layout(t, cx.abi, HOST) && same_flags(cx, t)
-        }
-        MemTy::Sigset | MemTy::Sockaddr | MemTy::FdSet | MemTy::Strings => cx.abi.same_data_model(HOST),
+        MemTy::Elem(t) => same_layout(t, cx.abi, HOST) && same_flags(cx, t),
+        MemTy::Iovec(t) | MemTy::Msghdr(t) => cx.mem.base() == 0 && same_layout(t, cx.abi, HOST),
+        // The host kernel reads and writes whole words of its own.
+        MemTy::FdSet | MemTy::Strings => cx.abi.same_data_model(HOST),
+        MemTy::Sigset | MemTy::Sockaddr => !cx.abi.info().big_endian,
         MemTy::Bytes => true,
     }
 }
@@ -148,6 +154,7 @@ fn count_of(cx: &SysCx<'_>, count: Count, args: &[u64; 6], before: usize, ret: u
 fn converted(cx: &mut SysCx<'_>, desc: &CallDesc, args: &[u64; 6]) -> SysResult {
     let mut host = *args;
     let mut strings: Vec<CString> = Vec::new();
+    let mut vectors: Vec<Vec<[u64; 2]>> = Vec::new();
     // No call has more pointers that need conversion than arguments.
     let mut copies: [Option<Copy>; 4] = [const { None }; 4];
     let mut used = 0;
@@ -165,22 +172,27 @@ fn converted(cx: &mut SysCx<'_>, desc: &CallDesc, args: &[u64; 6]) -> SysResult 
                 strings.push(path);
             }
             ArgTy::Path | ArgTy::Rpath | ArgTy::Str | ArgTy::Addr => host[i] = cx.mem.host_opt(v, 0)?,
-            ArgTy::Fd | ArgTy::Dirfd | ArgTy::Int | ArgTy::Long | ArgTy::Pid | ArgTy::Uid | ArgTy::Sig
-                if small =>
-            {
-                host[i] = v as u32 as i32 as u64;
-            }
             ArgTy::Mem(m) if v != 0 => {
-                let ty = match m.ty {
-                    MemTy::Elem(t) | MemTy::Iovec(t) | MemTy::Msghdr(t) => t,
-                    MemTy::Bytes | MemTy::Sigset | MemTy::Sockaddr | MemTy::FdSet | MemTy::Strings => Ty::U8,
-                };
                 if mem_is_direct(cx, &m) {
                     host[i] = cx.mem.host(v, 0)?;
                     continue;
                 }
-                let count = count_of(cx, m.count, args, 1, 0)?;
-                let buffer = fetch(cx, m.dir, ty, v, count)?;
+                let mut count = count_of(cx, m.count, args, 1, 0)?;
+                let ty = match m.ty {
+                    MemTy::Elem(t) | MemTy::Msghdr(t) => t,
+                    MemTy::Iovec(_) => {
+                        let list = iovec(cx, v, count)?;
+                        host[i] = list.as_ptr() as u64;
+                        vectors.push(list);
+                        continue;
+                    }
+                    MemTy::FdSet => {
+                        count = count.div_ceil(8 * cx.abi.info().word);
+                        Ty::ULong
+                    }
+                    MemTy::Bytes | MemTy::Sigset | MemTy::Sockaddr | MemTy::Strings => Ty::U8,
+                };
+                let buffer = fetch(cx, m, ty, v, count)?;
                 let free = copies.get_mut(used).ok_or(Errno::ENOSYS)?;
                 *free = Some(Copy { arg: i, guest: v, mem: m, ty, count, buffer });
                 used += 1;
@@ -192,7 +204,7 @@ fn converted(cx: &mut SysCx<'_>, desc: &CallDesc, args: &[u64; 6]) -> SysResult 
         host[c.arg] = c.buffer.bytes_mut().as_mut_ptr() as u64;
     }
     let result = safe_syscall(i64::from(desc.host_nr), host);
-    drop(strings);
+    drop((strings, vectors));
     let ret = result?;
     for c in copies.iter().flatten() {
         if c.mem.dir != Dir::In {
@@ -213,11 +225,66 @@ fn follows(desc: &CallDesc, args: &[u64; 6]) -> bool {
     })
 }
 
-fn fetch(cx: &SysCx<'_>, dir: Dir, ty: Ty, guest: u64, count: usize) -> Result<Buffer, Errno> {
+/// The most buffers of a vector (UIO_MAXIOV).
+const MAX_VECTOR: usize = 1024;
+
+/// A guest's vector of buffers as the host's.
+pub(super) fn iovec(cx: &SysCx<'_>, addr: u64, count: usize) -> Result<Vec<[u64; 2]>, Errno> {
+    if count > MAX_VECTOR {
+        return Err(Errno::EINVAL);
+    }
+    let word = cx.abi.info().word;
+    let mut raw = vec![0; 2 * word * count];
+    cx.mem.copy_in(addr, &mut raw)?;
+    let words: Vec<u64> = raw.chunks_exact(word).map(|w| read_scalar(Ty::ULong, w, cx.abi)).collect();
+    words
+        .chunks_exact(2)
+        .map(|w| {
+            // A length that is negative for the guest.
+            if w[1] >> (8 * word - 1) != 0 {
+                return Err(Errno::EINVAL);
+            }
+            Ok([if w[1] == 0 { 0 } else { cx.mem.host(w[0], 0)? }, w[1]])
+        })
+        .collect()
+}
+
+/// Descriptor sets are arrays of words: bit n is bit n of the whole in the host's form, whatever the word.
+pub(super) fn fd_set_in(cx: &SysCx<'_>, addr: u64, words: usize) -> Result<Vec<u64>, Errno> {
+    let word = cx.abi.info().word;
+    let mut raw = vec![0; word * words];
+    cx.mem.copy_in(addr, &mut raw)?;
+    let mut out = vec![0u64; (word * words).div_ceil(8).max(1)];
+    for (n, w) in raw.chunks_exact(word).enumerate() {
+        out[n * word / 8] |= read_scalar(Ty::ULong, w, cx.abi) << (n * word % 8 * 8);
+    }
+    Ok(out)
+}
+
+/// The way back.
+pub(super) fn fd_set_out(cx: &SysCx<'_>, addr: u64, words: usize, host: &[u64]) -> Result<(), Errno> {
+    let (word, big) = (cx.abi.info().word, cx.abi.info().big_endian);
+    let mut raw = Vec::with_capacity(word * words);
+    for n in 0..words {
+        let bits = host[n * word / 8] >> (n * word % 8 * 8);
+        match (word, big) {
+            (4, false) => raw.extend_from_slice(&(bits as u32).to_le_bytes()),
+            (4, true) => raw.extend_from_slice(&(bits as u32).to_be_bytes()),
+            (_, false) => raw.extend_from_slice(&bits.to_le_bytes()),
+            (_, true) => raw.extend_from_slice(&bits.to_be_bytes()),
+        }
+    }
+    cx.mem.copy_out(addr, &raw)
+}
+
+fn fetch(cx: &SysCx<'_>, m: MemArg, ty: Ty, guest: u64, count: usize) -> Result<Buffer, Errno> {
     let (gs, hs) = (element(ty, cx.abi).0, element(ty, HOST).0);
     count.checked_mul(hs.max(gs)).filter(|n| *n <= MAX_COPY).ok_or(Errno::EFAULT)?;
+    if matches!(m.ty, MemTy::FdSet) {
+        return Ok(Buffer::Large(fd_set_in(cx, guest, count)?));
+    }
     let mut buffer = Buffer::new(count * hs);
-    if dir == Dir::Out {
+    if m.dir == Dir::Out {
         cx.mem.host(guest, count * gs)?;
         return Ok(buffer);
     }
@@ -232,6 +299,9 @@ fn fetch(cx: &SysCx<'_>, dir: Dir, ty: Ty, guest: u64, count: usize) -> Result<B
 }
 
 fn store(cx: &SysCx<'_>, c: &Copy, n: usize) -> Result<(), Errno> {
+    if let (MemTy::FdSet, Buffer::Large(words)) = (c.mem.ty, &c.buffer) {
+        return fd_set_out(cx, c.guest, c.count, words);
+    }
     let (gs, hs) = (element(c.ty, cx.abi).0, element(c.ty, HOST).0);
     let mut raw = Buffer::new(n * gs);
     let raw = &mut raw.bytes_mut()[..n * gs];
@@ -243,7 +313,7 @@ fn store(cx: &SysCx<'_>, c: &Copy, n: usize) -> Result<(), Errno> {
 }
 
 /// Reads a structure of the guest into the host's layout.
-pub(super) fn read_struct(cx: &SysCx<'_>, ty: Ty, addr: u64) -> Result<Vec<u64>, Errno> {
+pub fn read_struct(cx: &SysCx<'_>, ty: Ty, addr: u64) -> Result<Vec<u64>, Errno> {
     let (gs, hs) = (element(ty, cx.abi).0, element(ty, HOST).0);
     let mut raw = vec![0; gs];
     cx.mem.copy_in(addr, &mut raw)?;
@@ -253,7 +323,7 @@ pub(super) fn read_struct(cx: &SysCx<'_>, ty: Ty, addr: u64) -> Result<Vec<u64>,
 }
 
 /// Writes a structure in the host's layout to the guest.
-pub(super) fn write_struct(cx: &SysCx<'_>, ty: Ty, addr: u64, host: &[u64]) -> Result<(), Errno> {
+pub fn write_struct(cx: &SysCx<'_>, ty: Ty, addr: u64, host: &[u64]) -> Result<(), Errno> {
     let (gs, hs) = (element(ty, cx.abi).0, element(ty, HOST).0);
     let mut raw = vec![0; gs];
     convert_elem(ty, HOST, &as_bytes(host)[..hs], cx.abi, &mut raw);

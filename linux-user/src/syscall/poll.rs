@@ -1,11 +1,11 @@
 //! Waiting with a temporary signal mask.
 
 use super::SysCx;
-use super::plain::{read_struct, write_struct};
+use super::plain::{fd_set_in, fd_set_out, read_struct, write_struct};
 use crate::errno::{Errno, SysResult};
 use crate::signal::with_temporary_mask;
 use crate::sys::safe_syscall;
-use syscall_tables::{CallId, HOST, Ty, element, read_scalar, same_layout, structs};
+use syscall_tables::{CallId, HOST, StructId, Ty, element, read_scalar, same_layout, structs};
 
 /// A signal set of the kernel's size; zero address means none was given.
 fn sigset(cx: &SysCx<'_>, addr: u64, size: u64) -> Result<Option<u64>, Errno> {
@@ -49,43 +49,74 @@ impl Timeout {
     }
 }
 
-fn timespec(cx: &SysCx<'_>, addr: u64) -> Result<Timeout, Errno> {
-    if addr == 0 || cx.abi.same_data_model(HOST) {
+fn timespec(cx: &SysCx<'_>, id: StructId, addr: u64) -> Result<Timeout, Errno> {
+    if addr == 0 || cx.is_native() {
         return cx.mem.host_opt(addr, 0).map(Timeout::Guest);
     }
-    read_struct(cx, Ty::Struct(structs::TIMESPEC), addr).map(Timeout::Copy)
+    read_struct(cx, Ty::Struct(id), addr).map(Timeout::Copy)
 }
 
-fn put_timespec(cx: &SysCx<'_>, addr: u64, value: &Timeout) {
+fn put_timespec(cx: &SysCx<'_>, id: StructId, addr: u64, value: &Timeout) {
     if let Timeout::Copy(t) = value {
         // As the kernel: a timeout that cannot be written back is no error.
-        let _ = write_struct(cx, Ty::Struct(structs::TIMESPEC), addr, t);
+        let _ = write_struct(cx, Ty::Struct(id), addr, t);
     }
 }
 
 /// `ppoll`
 pub fn sys_ppoll(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    wait_poll(cx, a, structs::TIMESPEC)
+}
+
+/// `ppoll_time64`
+pub fn sys_ppoll_time64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    wait_poll(cx, a, structs::TIMESPEC64)
+}
+
+fn wait_poll(cx: &mut SysCx<'_>, a: &[u64; 6], time_ty: StructId) -> SysResult {
     let mask = sigset(cx, a[3], a[4])?;
-    let mut time = timespec(cx, a[2])?;
+    let mut time = timespec(cx, time_ty, a[2])?;
     let (fds, t) = (cx.mem.host_opt(a[0], 0)?, time.pointer());
     let result = with_temporary_mask(cx.task, mask, |_, mask| {
         let (m, n) = mask_arg(&mask);
         safe_syscall(libc::SYS_ppoll, [fds, a[1], t, m, n, 0])
     });
-    put_timespec(cx, a[2], &time);
+    put_timespec(cx, time_ty, a[2], &time);
     result
 }
 
 /// `pselect6`: the last argument points to the address and size of the mask.
 pub fn sys_pselect6(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    wait_select(cx, a, structs::TIMESPEC)
+}
+
+/// `pselect6_time64`
+pub fn sys_pselect6_time64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    wait_select(cx, a, structs::TIMESPEC64)
+}
+
+fn wait_select(cx: &mut SysCx<'_>, a: &[u64; 6], time_ty: StructId) -> SysResult {
     let mask = if a[5] == 0 {
         None
     } else {
         let raw = read_struct(cx, Ty::Struct(structs::SIGSET_ARG), a[5])?;
         sigset(cx, raw[0], raw[1])?
     };
-    let mut time = timespec(cx, a[4])?;
-    let sets = [cx.mem.host_opt(a[1], 0)?, cx.mem.host_opt(a[2], 0)?, cx.mem.host_opt(a[3], 0)?];
+    let mut time = timespec(cx, time_ty, a[4])?;
+    let direct = cx.abi.same_data_model(HOST);
+    // More descriptors than a process can have are as many as it can have.
+    let words = (a[0] as i32).clamp(0, 1 << 20) as usize;
+    let words = words.div_ceil(8 * cx.abi.info().word);
+    let mut copies = [const { Vec::new() }; 3];
+    let mut sets = [0; 3];
+    for (n, addr) in [a[1], a[2], a[3]].into_iter().enumerate() {
+        if direct || addr == 0 {
+            sets[n] = cx.mem.host_opt(addr, 0)?;
+        } else {
+            copies[n] = fd_set_in(cx, addr, words)?;
+            sets[n] = copies[n].as_mut_ptr() as u64;
+        }
+    }
     let t = time.pointer();
     let result = with_temporary_mask(cx.task, mask, |_, mask| {
         let (m, n) = mask_arg(&mask);
@@ -93,7 +124,12 @@ pub fn sys_pselect6(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         let p = if mask.is_some() { pack.as_ptr() as u64 } else { 0 };
         safe_syscall(libc::SYS_pselect6, [a[0], sets[0], sets[1], sets[2], t, p])
     });
-    put_timespec(cx, a[4], &time);
+    put_timespec(cx, time_ty, a[4], &time);
+    if result.is_ok() {
+        for (copy, addr) in copies.iter().zip([a[1], a[2], a[3]]).filter(|(copy, _)| !copy.is_empty()) {
+            fd_set_out(cx, addr, words, copy)?;
+        }
+    }
     result
 }
 
@@ -104,7 +140,7 @@ pub fn sys_epoll_pwait(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 
 /// `epoll_pwait2`
 pub fn sys_epoll_pwait2(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
-    let mut time = timespec(cx, a[3])?;
+    let mut time = timespec(cx, structs::TIMESPEC64, a[3])?;
     let t = time.pointer();
     wait_epoll(cx, a, t, libc::SYS_epoll_pwait2)
 }
@@ -147,7 +183,7 @@ pub fn sys_io_pgetevents(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         let raw = read_struct(cx, Ty::Struct(structs::SIGSET_ARG), a[5])?;
         sigset(cx, raw[0], raw[1])?
     };
-    let mut time = timespec(cx, a[4])?;
+    let mut time = timespec(cx, structs::TIMESPEC, a[4])?;
     let (events, t) = (cx.mem.host_opt(a[3], 0)?, time.pointer());
     with_temporary_mask(cx.task, mask, |_, mask| {
         let (m, n) = mask_arg(&mask);

@@ -3,16 +3,25 @@
 use super::SysCx;
 use super::plain::write_struct;
 use crate::errno::{Errno, SysResult};
-use syscall_tables::{Ty, structs};
+use syscall_tables::{StructId, Ty, structs};
 
 /// `clock_gettime`
 pub fn sys_clock_gettime(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    get_time(cx, a, structs::TIMESPEC)
+}
+
+/// `clock_gettime64`
+pub fn sys_clock_gettime64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    get_time(cx, a, structs::TIMESPEC64)
+}
+
+fn get_time(cx: &mut SysCx<'_>, a: &[u64; 6], ty: StructId) -> SysResult {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `t` is a valid timespec; the C library uses the vDSO for the common clocks.
     if unsafe { libc::clock_gettime(a[0] as i32, &mut t) } != 0 {
         return Err(Errno::last());
     }
-    write_struct(cx, Ty::Struct(structs::TIMESPEC), a[1], &[t.tv_sec as u64, t.tv_nsec as u64])?;
+    write_struct(cx, Ty::Struct(ty), a[1], &[t.tv_sec as u64, t.tv_nsec as u64])?;
     Ok(0)
 }
 

@@ -36,6 +36,7 @@ pub fn image() -> Vdso {
     let function = |name, code, sigreturn| Function { name, code, sigreturn };
     build(
         183,
+        true,
         "LINUX_2.6.39",
         &[
             function("__kernel_clock_gettime", &gettime, false),

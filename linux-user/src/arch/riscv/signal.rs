@@ -8,6 +8,7 @@ use crate::signal::{AltStack, BadFrame, Frame, Restored};
 use engine::Engine;
 use guest_riscv::cpu as regs;
 use ir::SlotId;
+use syscall_tables::Arch;
 
 /// All registers that a frame holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -20,14 +21,50 @@ pub struct Regs {
     pub fcsr: u32,
 }
 
-/// `sizeof(struct rt_sigframe)`.
-pub const FRAME_SIZE: usize = 128 + 960;
+/// Where things are in a frame, which depends on the width of a word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shape {
+    abi: Arch,
+    word: usize,
+    /// `uc_stack`.
+    stack: usize,
+    /// `uc_sigmask`.
+    mask: usize,
+    /// `sc_regs`.
+    regs: usize,
+    /// `sc_fpregs`.
+    fp: usize,
+    /// `sizeof(struct rt_sigframe)`.
+    pub size: usize,
+}
+
+/// Behind the siginfo.
 const UC: usize = 128;
-const UC_STACK: usize = UC + 16;
-const UC_SIGMASK: usize = UC + 40;
-const SC_REGS: usize = UC + 176;
-const SC_FP: usize = SC_REGS + 256;
-const SC_FCSR: usize = SC_FP + 256;
+/// `sizeof(union __riscv_fp_state)`.
+const FP_SIZE: usize = 528;
+
+impl Shape {
+    /// The frame of 32- or 64-bit programs.
+    pub const fn of(xlen: u32) -> Shape {
+        let (abi, word) = if xlen == 32 { (Arch::Riscv32, 4) } else { (Arch::Riscv64, 8) };
+        // uc_flags and uc_link; ss_sp, ss_flags with padding, ss_size; room for 1024 signals; aligned to 16.
+        let stack = UC + 2 * word;
+        let mask = stack + 3 * word;
+        let regs = (mask + 128).next_multiple_of(16);
+        let fp = regs + 32 * word;
+        Shape { abi, word, stack, mask, regs, fp, size: fp + FP_SIZE }
+    }
+
+    fn put_word(&self, bytes: &mut [u8], at: usize, value: u64) {
+        bytes[at..at + self.word].copy_from_slice(&value.to_le_bytes()[..self.word]);
+    }
+
+    fn word_at(&self, bytes: &[u8], at: usize) -> u64 {
+        let mut raw = [0; 8];
+        raw[..self.word].copy_from_slice(&bytes[at..at + self.word]);
+        u64::from_le_bytes(raw)
+    }
+}
 
 fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
     bytes[at..at + N].copy_from_slice(&value);
@@ -42,20 +79,20 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 }
 
 /// Builds the frame: its address, its bytes and the registers for the handler.
-pub fn encode(regs: &Regs, frame: &Frame<'_>, trampoline: u64) -> (u64, Vec<u8>, Regs) {
-    let addr = frame.sp.wrapping_sub(FRAME_SIZE as u64) & !15;
-    let mut bytes = vec![0; FRAME_SIZE];
+pub fn encode(shape: Shape, regs: &Regs, frame: &Frame<'_>, trampoline: u64) -> (u64, Vec<u8>, Regs) {
+    let addr = frame.sp.wrapping_sub(shape.size as u64) & !15;
+    let mut bytes = vec![0; shape.size];
     let b = &mut bytes;
-    put(b, 0, frame.info.raw);
-    put(b, UC_STACK, frame.altstack.sp.to_le_bytes());
-    put(b, UC_STACK + 8, frame.altstack.flags.to_le_bytes());
-    put(b, UC_STACK + 16, frame.altstack.size.to_le_bytes());
-    put(b, UC_SIGMASK, frame.old_mask.to_le_bytes());
+    put(b, 0, frame.info.to_abi(shape.abi));
+    shape.put_word(b, shape.stack, frame.altstack.sp);
+    put(b, shape.stack + shape.word, frame.altstack.flags.to_le_bytes());
+    shape.put_word(b, shape.stack + 2 * shape.word, frame.altstack.size);
+    put(b, shape.mask, frame.old_mask.to_le_bytes());
     for n in 0..32 {
-        put(b, SC_REGS + 8 * n, regs.x[n].to_le_bytes());
-        put(b, SC_FP + 8 * n, regs.f[n].to_le_bytes());
+        shape.put_word(b, shape.regs + shape.word * n, regs.x[n]);
+        put(b, shape.fp + 8 * n, regs.f[n].to_le_bytes());
     }
-    put(b, SC_FCSR, regs.fcsr.to_le_bytes());
+    put(b, shape.fp + 256, regs.fcsr.to_le_bytes());
     let mut new = *regs;
     new.x[0] = frame.action.handler;
     new.x[1] = trampoline;
@@ -67,19 +104,19 @@ pub fn encode(regs: &Regs, frame: &Frame<'_>, trampoline: u64) -> (u64, Vec<u8>,
 }
 
 /// Reads a frame back.
-pub fn decode(bytes: &[u8]) -> Result<(Regs, Restored), BadFrame> {
-    let bytes = bytes.get(..FRAME_SIZE).ok_or(BadFrame)?;
-    let mut regs = Regs { fcsr: u32_at(bytes, SC_FCSR), ..Regs::default() };
+pub fn decode(shape: Shape, bytes: &[u8]) -> Result<(Regs, Restored), BadFrame> {
+    let bytes = bytes.get(..shape.size).ok_or(BadFrame)?;
+    let mut regs = Regs { fcsr: u32_at(bytes, shape.fp + 256), ..Regs::default() };
     for n in 0..32 {
-        regs.x[n] = u64_at(bytes, SC_REGS + 8 * n);
-        regs.f[n] = u64_at(bytes, SC_FP + 8 * n);
+        regs.x[n] = shape.word_at(bytes, shape.regs + shape.word * n);
+        regs.f[n] = u64_at(bytes, shape.fp + 8 * n);
     }
     let altstack = AltStack {
-        sp: u64_at(bytes, UC_STACK),
-        flags: u32_at(bytes, UC_STACK + 8),
-        size: u64_at(bytes, UC_STACK + 16),
+        sp: shape.word_at(bytes, shape.stack),
+        flags: u32_at(bytes, shape.stack + shape.word),
+        size: shape.word_at(bytes, shape.stack + 2 * shape.word),
     };
-    Ok((regs, Restored { mask: u64_at(bytes, UC_SIGMASK), altstack }))
+    Ok((regs, Restored { mask: u64_at(bytes, shape.mask), altstack }))
 }
 
 /// fflags has the engine's five flags in reverse order.
@@ -122,24 +159,25 @@ pub fn store(engine: &Engine, cpu: &mut CpuState, values: &Regs) {
 
 /// Writes a frame to guest memory and enters the handler.
 pub fn push(
+    shape: Shape,
     engine: &Engine,
     cpu: &mut CpuState,
     mem: GuestMem,
     frame: &Frame<'_>,
     trampoline: u64,
 ) -> Result<(), BadFrame> {
-    let (addr, bytes, regs) = encode(&load(engine, cpu), frame, trampoline);
+    let (addr, bytes, regs) = encode(shape, &load(engine, cpu), frame, trampoline);
     mem.copy_out(addr, &bytes).map_err(|_| BadFrame)?;
     store(engine, cpu, &regs);
     Ok(())
 }
 
 /// Restores what the frame at the stack pointer holds.
-pub fn pop(engine: &Engine, cpu: &mut CpuState, mem: GuestMem) -> Result<Restored, BadFrame> {
+pub fn pop(shape: Shape, engine: &Engine, cpu: &mut CpuState, mem: GuestMem) -> Result<Restored, BadFrame> {
     let sp = load(engine, cpu).x[2];
-    let mut bytes = vec![0; FRAME_SIZE];
+    let mut bytes = vec![0; shape.size];
     mem.copy_in(sp, &mut bytes).map_err(|_| BadFrame)?;
-    let (values, restored) = decode(&bytes)?;
+    let (values, restored) = decode(shape, &bytes)?;
     store(engine, cpu, &values);
     Ok(restored)
 }
@@ -169,12 +207,16 @@ mod tests {
             sp,
             fault: FaultState::default(),
         };
-        let (addr, bytes, new) = encode(&regs, &frame, 0x99_0000);
-        assert_eq!(addr % 16, 0);
-        assert_eq!((new.x[0], new.x[1], new.x[2], new.x[10]), (0x40_2000, 0x99_0000, addr, 11));
-        assert_eq!((new.x[11], new.x[12]), (addr, addr + 128));
-        let (back, restored) = decode(&bytes).expect("a good frame");
-        assert_eq!(back, regs);
-        assert_eq!((restored.mask, restored.altstack), (0x55, altstack));
+        for (xlen, size) in [(32, 944), (64, 1088)] {
+            let shape = Shape::of(xlen);
+            assert_eq!(shape.size, size);
+            let (addr, bytes, new) = encode(shape, &regs, &frame, 0x99_0000);
+            assert_eq!(addr % 16, 0);
+            assert_eq!((new.x[0], new.x[1], new.x[2], new.x[10]), (0x40_2000, 0x99_0000, addr, 11));
+            assert_eq!((new.x[11], new.x[12]), (addr, addr + 128));
+            let (back, restored) = decode(shape, &bytes).expect("a good frame");
+            assert_eq!(back, regs);
+            assert_eq!((restored.mask, restored.altstack), (0x55, altstack));
+        }
     }
 }

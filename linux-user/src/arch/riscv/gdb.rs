@@ -15,7 +15,7 @@ macro_rules! registers {
     };
 }
 
-/// In the order of the description.
+/// In the order of the description, with integer registers of 64 bits.
 pub static REGISTERS: &[GdbRegister] = registers!(
     "zero" 64, "ra" 64, "sp" 64, "gp" 64, "tp" 64, "t0" 64, "t1" 64, "t2" 64, "fp" 64, "s1" 64, "a0" 64, "a1" 64,
     "a2" 64, "a3" 64, "a4" 64, "a5" 64, "a6" 64, "a7" 64, "s2" 64, "s3" 64, "s4" 64, "s5" 64, "s6" 64, "s7" 64,
@@ -26,14 +26,24 @@ pub static REGISTERS: &[GdbRegister] = registers!(
     "fflags" 32, "frm" 32, "fcsr" 32,
 );
 
+/// In the order of the description.
+pub fn registers(xlen: u32) -> &'static [GdbRegister] {
+    static NARROW: std::sync::LazyLock<Vec<GdbRegister>> = std::sync::LazyLock::new(|| {
+        let narrow =
+            |(n, r): (usize, &GdbRegister)| GdbRegister { bits: if n <= PC { 32 } else { r.bits }, ..*r };
+        REGISTERS.iter().enumerate().map(narrow).collect()
+    });
+    if xlen == 32 { &NARROW } else { REGISTERS }
+}
+
 /// `target.xml`.
-pub fn target_xml() -> String {
-    let mut xml = String::from(
+pub fn target_xml(xlen: u32) -> String {
+    let mut xml = format!(
         "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target version=\"1.0\">\
-         <architecture>riscv:rv64</architecture><osabi>GNU/Linux</osabi>\
+         <architecture>riscv:rv{xlen}</architecture><osabi>GNU/Linux</osabi>\
          <feature name=\"org.gnu.gdb.riscv.cpu\">",
     );
-    for (index, register) in REGISTERS.iter().enumerate() {
+    for (index, register) in registers(xlen).iter().enumerate() {
         if index == F0 {
             xml += "</feature><feature name=\"org.gnu.gdb.riscv.fpu\">";
         }

@@ -1,4 +1,4 @@
-//! RISC-V, 64 bits: registers, initial state, and the facts that programs see.
+//! RISC-V, 64 and 32 bits: registers, initial state, and the facts that programs see.
 //!
 //! ABI source: the kernel's `arch/riscv` UAPI headers and its `Documentation/arch/riscv`.
 
@@ -9,16 +9,19 @@ mod vdso;
 use super::{Arch, GdbRegister, Hwcaps, Placement, Vdso, nt};
 use crate::cpu::CpuState;
 use crate::errno::Errno;
+use crate::host_signal::SIGINFO_SIZE;
 use crate::mm::Mm;
-use crate::signal::{BadFrame, Frame, Restored, SignalArch};
+use crate::signal::{BadFrame, Frame, Restored, SigInfo, SignalArch};
 use engine::Engine;
 use guest_riscv::cpu as regs;
 use guest_riscv::cpu::{Cpu, Feature};
 use ir::SlotTable;
+use signal::Shape;
 
 /// A RISC-V CPU model and where its registers are.
-pub struct Riscv64 {
+pub struct Riscv {
     cpu: Cpu,
+    shape: Shape,
     slots: SlotTable,
     vdso: Vdso,
     target_xml: String,
@@ -31,22 +34,33 @@ const A7: u32 = 17;
 const SP: u32 = 2;
 const TP: u32 = 4;
 
-impl Riscv64 {
+impl Riscv {
     /// The architecture with this CPU.
-    pub fn new(cpu: Cpu) -> Riscv64 {
-        Riscv64 { cpu, slots: regs::slot_table(), vdso: vdso::image(), target_xml: gdb::target_xml() }
+    pub fn new(cpu: Cpu) -> Riscv {
+        Riscv {
+            cpu,
+            shape: Shape::of(cpu.xlen),
+            slots: regs::slot_table(),
+            vdso: vdso::image(cpu.xlen),
+            target_xml: gdb::target_xml(cpu.xlen),
+        }
+    }
+
+    /// What of a value a register holds.
+    fn mask(&self) -> u64 {
+        u64::MAX >> (64 - self.cpu.xlen)
     }
 
     fn x(&self, cpu: &CpuState, n: u32) -> u64 {
-        cpu.read_u64(self.slots.get(regs::x(n)).offset as usize)
+        cpu.read_u64(self.slots.get(regs::x(n)).offset as usize) & self.mask()
     }
 
     fn set_x(&self, cpu: &mut CpuState, n: u32, value: u64) {
-        cpu.write_u64(self.slots.get(regs::x(n)).offset as usize, value);
+        cpu.write_u64(self.slots.get(regs::x(n)).offset as usize, value & self.mask());
     }
 }
 
-impl SignalArch for Riscv64 {
+impl SignalArch for Riscv {
     fn sigaction_has_restorer(&self) -> bool {
         false
     }
@@ -59,11 +73,21 @@ impl SignalArch for Riscv64 {
         frame: &Frame<'_>,
     ) -> Result<(), BadFrame> {
         let vdso = mm.lock().image.vdso.start;
-        signal::push(engine, cpu, mm.mem(), frame, vdso + self.vdso.sigreturn)
+        signal::push(self.shape, engine, cpu, mm.mem(), frame, vdso + self.vdso.sigreturn)
     }
 
     fn pop_frame(&self, engine: &Engine, cpu: &mut CpuState, mm: &Mm) -> Result<Restored, BadFrame> {
-        signal::pop(engine, cpu, mm.mem())
+        signal::pop(self.shape, engine, cpu, mm.mem())
+    }
+
+    fn write_siginfo(&self, mm: &Mm, addr: u64, info: &SigInfo) -> Result<(), Errno> {
+        mm.mem().copy_out(addr, &info.to_abi(self.abi()))
+    }
+
+    fn read_siginfo(&self, mm: &Mm, addr: u64) -> Result<SigInfo, Errno> {
+        let mut raw = [0; SIGINFO_SIZE];
+        mm.mem().copy_in(addr, &mut raw)?;
+        Ok(SigInfo::from_abi(self.abi(), raw))
     }
 
     fn stack_pointer(&self, cpu: &CpuState) -> u64 {
@@ -80,9 +104,9 @@ impl SignalArch for Riscv64 {
     }
 }
 
-impl Arch for Riscv64 {
+impl Arch for Riscv {
     fn abi(&self) -> syscall_tables::Arch {
-        syscall_tables::Arch::Riscv64
+        if self.cpu.xlen == 32 { syscall_tables::Arch::Riscv32 } else { syscall_tables::Arch::Riscv64 }
     }
 
     fn syscall_regs(&self, cpu: &CpuState) -> (u64, [u64; 6]) {
@@ -121,11 +145,19 @@ impl Arch for Riscv64 {
     }
 
     fn placement(&self) -> Placement {
+        if self.cpu.xlen == 32 {
+            return Placement { pie_base: 0x40_0000, pie_random_bits: 12, task_size: (1 << 32) - 4096 };
+        }
         Placement { pie_base: 0x55_0000_0000, pie_random_bits: 24, task_size: (1 << 47) - 4096 }
     }
 
     fn libc_package(&self) -> &'static str {
-        "libc6:riscv64 (or libc6-riscv64-cross, with -L /usr/riscv64-linux-gnu)"
+        if self.cpu.xlen == 32 {
+            // Debian has none for these programs.
+            "libc6 built for riscv32"
+        } else {
+            "libc6:riscv64 (or libc6-riscv64-cross, with -L /usr/riscv64-linux-gnu)"
+        }
     }
 
     fn hwcaps(&self) -> Hwcaps {
@@ -134,11 +166,11 @@ impl Arch for Riscv64 {
 
     fn platform(&self) -> &'static str {
         // The kernel gives no AT_PLATFORM here; C libraries do not look at it.
-        "riscv64"
+        if self.cpu.xlen == 32 { "riscv32" } else { "riscv64" }
     }
 
     fn min_signal_stack(&self) -> u64 {
-        signal::FRAME_SIZE as u64
+        self.shape.size as u64
     }
 
     fn vdso(&self) -> Option<&Vdso> {
@@ -147,10 +179,11 @@ impl Arch for Riscv64 {
 
     fn cpuinfo(&self, processors: usize) -> String {
         let isa = self.cpu.isa();
+        let mmu = if self.cpu.xlen == 32 { "sv32" } else { "sv48" };
         (0..processors)
             .map(|n| {
                 format!(
-                    "processor\t: {n}\nhart\t\t: {n}\nisa\t\t: {isa}\nmmu\t\t: sv48\nmvendorid\t: 0x0\n\
+                    "processor\t: {n}\nhart\t\t: {n}\nisa\t\t: {isa}\nmmu\t\t: {mmu}\nmvendorid\t: 0x0\n\
                      marchid\t\t: 0x0\nmimpid\t\t: 0x0\n\n"
                 )
             })
@@ -214,7 +247,10 @@ impl Arch for Riscv64 {
     fn regset(&self, engine: &Engine, cpu: &CpuState, note: u32) -> Option<Vec<u8>> {
         let all = signal::load(engine, cpu);
         match note {
-            nt::PRSTATUS => Some(all.x.iter().flat_map(|word| word.to_le_bytes()).collect()),
+            nt::PRSTATUS => {
+                let word = self.cpu.xlen as usize / 8;
+                Some(all.x.iter().flat_map(|x| x.to_le_bytes()[..word].to_vec()).collect())
+            }
             nt::PRFPREG => {
                 let mut bytes: Vec<u8> = all.f.iter().flat_map(|f| f.to_le_bytes()).collect();
                 bytes.extend(u64::from(all.fcsr).to_le_bytes());
@@ -228,7 +264,12 @@ impl Arch for Riscv64 {
         let word = |n: usize| u64::from_le_bytes(bytes[n * 8..n * 8 + 8].try_into().expect("eight bytes"));
         let mut all = signal::load(engine, cpu);
         match (note, bytes.len()) {
-            (nt::PRSTATUS, 256) => all.x = std::array::from_fn(word),
+            (nt::PRSTATUS, 256) if self.cpu.xlen == 64 => all.x = std::array::from_fn(word),
+            (nt::PRSTATUS, 128) if self.cpu.xlen == 32 => {
+                let narrow =
+                    |n: usize| u32::from_le_bytes(bytes[n * 4..n * 4 + 4].try_into().expect("four bytes"));
+                all.x = std::array::from_fn(|n| u64::from(narrow(n)));
+            }
             (nt::PRFPREG, 264) => {
                 all.f = std::array::from_fn(word);
                 all.fcsr = word(32) as u32 & 0xff;
@@ -244,15 +285,16 @@ impl Arch for Riscv64 {
     }
 
     fn gdb_registers(&self) -> &'static [GdbRegister] {
-        gdb::REGISTERS
+        gdb::registers(self.cpu.xlen)
     }
 
     fn gdb_read(&self, engine: &Engine, cpu: &CpuState, index: usize) -> Vec<u8> {
         let all = signal::load(engine, cpu);
+        let word = |value: u64| value.to_le_bytes()[..self.cpu.xlen as usize / 8].to_vec();
         match index {
-            0 => 0u64.to_le_bytes().to_vec(),
-            1..gdb::PC => all.x[index].to_le_bytes().to_vec(),
-            gdb::PC => all.x[0].to_le_bytes().to_vec(),
+            0 => word(0),
+            1..gdb::PC => word(all.x[index]),
+            gdb::PC => word(all.x[0]),
             gdb::F0..gdb::FFLAGS => all.f[index - gdb::F0].to_le_bytes().to_vec(),
             gdb::FFLAGS => (all.fcsr & 31).to_le_bytes().to_vec(),
             66 => (all.fcsr >> 5).to_le_bytes().to_vec(),

@@ -24,8 +24,8 @@ const GETCPU: u32 = 168;
 const GETTIMEOFDAY: u32 = 169;
 const FLUSH_ICACHE: u32 = 259;
 
-/// The image.
-pub fn image() -> Vdso {
+/// The image. A 32-bit program's has no time functions, whose calls it makes with 64-bit times.
+pub fn image(xlen: u32) -> Vdso {
     let call = |number| bytes(&[li_a7(number), ECALL, RET]);
     let sigreturn = bytes(&[li_a7(RT_SIGRETURN), ECALL]);
     let functions = [
@@ -38,5 +38,8 @@ pub fn image() -> Vdso {
     let mut list: Vec<Function<'_>> =
         functions.iter().map(|(name, code)| Function { name, code, sigreturn: false }).collect();
     list.push(Function { name: "__vdso_rt_sigreturn", code: &sigreturn, sigreturn: true });
-    build(243, "LINUX_4.15", &list)
+    if xlen == 32 {
+        list.drain(..3);
+    }
+    build(243, xlen == 64, "LINUX_4.15", &list)
 }
