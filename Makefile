@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 HOST := x86_64-unknown-linux-gnu
 # Static-PIE: one file that runs on any kernel and leaves no library of the host in the guest's address space.
 STATIC_PIE := -C target-feature=+crt-static -C relocation-model=pie
+TOOLS := qemu-binfmt-conf
 BINARIES := qemu-aarch64 qemu-riscv64 qemu-riscv32
 DEV := target/release/omnirun-dev
 
@@ -25,9 +26,9 @@ setup-bench:
 	@tests/setup.sh build cross tree reference
 
 release: setup-build ## build the release binaries into target/release/
-	RUSTFLAGS='$(STATIC_PIE)' cargo build --release --target $(HOST) -p linux-user -p omnirun-tests --bins
+	RUSTFLAGS='$(STATIC_PIE)' cargo build --release --target $(HOST) -p linux-user -p binfmt-conf -p omnirun-tests --bins
 	@mkdir -p target/release
-	@for b in $(BINARIES) omnirun-dev; do install -m 755 target/$(HOST)/release/$$b target/release/$$b; done
+	@for b in $(BINARIES) $(TOOLS) omnirun-dev; do install -m 755 target/$(HOST)/release/$$b target/release/$$b; done
 
 demo: setup-test release ## build, then run foreign programs of three kinds beside native
 	@$(DEV) demo
@@ -49,10 +50,12 @@ bench: setup-bench release ## native, reference emulator and Omnirun in turn; pr
 fuzz: setup-build ## run the fuzz targets' generators for FUZZ_SECONDS (default 60) each
 	OMNIRUN_FUZZ_SECONDS=$${FUZZ_SECONDS:-60} cargo test --release --workspace fuzz -- --nocapture
 
-install: release ## copy the binaries to PREFIX/bin
+install: release ## copy the binaries to PREFIX/bin; REGISTER=yes also registers them with binfmt_misc
 	install -d $(DESTDIR)$(PREFIX)/bin
-	@for b in $(BINARIES); do \
+	@for b in $(BINARIES) $(TOOLS); do \
 	  echo "install $(DESTDIR)$(PREFIX)/bin/$$b"; install -m 755 target/release/$$b $(DESTDIR)$(PREFIX)/bin/$$b; done
+	@if [ "$(REGISTER)" = yes ]; then $(DESTDIR)$(PREFIX)/bin/qemu-binfmt-conf --qemu-path $(PREFIX)/bin \
+	  --persistent yes --preserve-argv0 yes $(BINARIES); fi
 
 clean:
 	rm -rf build target

@@ -51,7 +51,14 @@ pub fn main(binary: &GuestBinary) -> ! {
     let cpus = (binary.cpu_help)();
     let about = About { name: binary.name, cpus: &cpus };
     let args = std::env::args_os().skip(1);
-    let options = match options::parse(&about, args, |name| std::env::var_os(name)) {
+    // A set-uid program, started by binfmt_misc with flag C: who started it must not steer the emulator.
+    let secure = auxval(libc::AT_SECURE) != 0;
+    let parsed = if secure {
+        Ok(Options { program: args.collect(), ..Options::default() })
+    } else {
+        options::parse(&about, args, |name| std::env::var_os(name))
+    };
+    let options = match parsed {
         Ok(options) => options,
         Err(leave) => {
             print!("{}", leave.out);
