@@ -108,7 +108,10 @@ impl Engine {
             exit::FAULT => self.finish_fault(cpu),
             exit::FETCH => Some(Exit::Fetch),
             exit::RESUME => {
-                self.refresh_mode(cpu);
+                // A transfer that the runtime could not make has said the mode; it may know less than the state tells.
+                if h.exit_code & KEEP_MODE == 0 {
+                    self.refresh_mode(cpu);
+                }
                 None
             }
             other => unreachable!("exit code {other} at guest pc {:#x}", h.pc),
@@ -334,6 +337,9 @@ fn stop_exit(cpu: &mut CpuState, stop: Stop) -> Exit {
     }
 }
 
+/// With `exit::RESUME`: the mode stays as it is.
+const KEEP_MODE: u32 = 1 << 8;
+
 /// The engine and the CPU behind a state block.
 ///
 /// # Safety
@@ -358,7 +364,7 @@ pub(crate) unsafe extern "C" fn rt_look_up(state: *mut Header, key: u64) -> u64 
     let entry = (key ^ expected) & !PC_MASK;
     let resume = |cpu: &mut CpuState, pc: u64, entry: u64| {
         let h = cpu.header_mut();
-        (h.pc, h.entry_mode, h.exit_code) = (pc, (entry >> 48) as u32, exit::RESUME);
+        (h.pc, h.entry_mode, h.exit_code) = (pc, (entry >> 48) as u32, exit::RESUME | KEEP_MODE);
         exit_entry
     };
     if entry & !(engine.guest().entry_modes(expected >> 48) << 48) != 0 {
