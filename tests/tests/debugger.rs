@@ -3,7 +3,7 @@
 
 use omnirun_tests::list::{GUESTS, Guest};
 use omnirun_tests::root;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 const SESSION: &str = "\
 set pagination off
@@ -37,8 +37,50 @@ fn gdb_debugs_a_threaded_program() {
     }
 }
 
-fn debug(guest: &Guest) {
-    let dir = root().join("build/debugger").join(guest.name);
+const ACCESSES: &str = "\
+set pagination off
+set confirm off
+target remote SOCKET
+break sum
+continue
+delete
+rwatch counter
+continue
+info watchpoints
+delete
+awatch counter
+continue
+delete
+handle SIGUSR1 stop print pass
+continue
+print $_siginfo.si_signo
+print $_siginfo._sifields._kill.si_pid == 0
+continue
+";
+
+#[test]
+fn gdb_sees_reads_and_what_a_signal_carries() {
+    for guest in GUESTS.iter().filter(|g| g.hosted) {
+        let (text, process) = session(guest, "accesses", ACCESSES);
+        for expected in [
+            "Hardware read watchpoint 2: counter",
+            "Value = ",
+            "breakpoint already hit 1 time",
+            "Hardware access (read/write) watchpoint 3: counter",
+            "received signal SIGUSR1",
+            "$1 = 10",
+            "$2 = 0",
+            "exited with code 07",
+        ] {
+            assert!(text.contains(expected), "{}: no {expected:?} in:\n{text}", guest.name);
+        }
+        assert_eq!(process.status.code(), Some(7), "{text}");
+    }
+}
+
+/// Runs a session on the program; what the debugger printed, and how the program ended.
+fn session(guest: &Guest, name: &str, commands: &str) -> (String, Output) {
+    let dir = root().join("build/debugger").join(guest.name).join(name);
     std::fs::create_dir_all(&dir).unwrap();
     let binary = dir.join("threaded");
     let compiled = Command::new(format!("{}-gcc", guest.triple))
@@ -64,9 +106,7 @@ fn debug(guest: &Guest) {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let script = dir.join("session.gdb");
-    let catch = if guest.gdb_calls { "catch syscall exit_group\ncontinue" } else { "" };
-    let session = SESSION.replace("SOCKET", &socket.display().to_string()).replace("CATCH", catch);
-    std::fs::write(&script, session).unwrap();
+    std::fs::write(&script, commands.replace("SOCKET", &socket.display().to_string())).unwrap();
     let out = Command::new("timeout")
         .args(["120", "gdb-multiarch", "-q", "-batch", "-x"])
         .arg(&script)
@@ -74,7 +114,12 @@ fn debug(guest: &Guest) {
         .output()
         .expect("gdb-multiarch, which `make test` installs");
     let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
-    let process = process.wait_with_output().unwrap();
+    (text, process.wait_with_output().unwrap())
+}
+
+fn debug(guest: &Guest) {
+    let catch = if guest.gdb_calls { "catch syscall exit_group\ncontinue" } else { "" };
+    let (text, process) = session(guest, "threads", &SESSION.replace("CATCH", catch));
     for expected in [
         "sum (a=2, b=3)",
         "in main ()",

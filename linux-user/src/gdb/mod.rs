@@ -18,6 +18,8 @@ pub use server::start;
 
 use crate::cpu::CpuState;
 use crate::task::{Task, lock};
+use gdbstub::target::ext::breakpoints::WatchKind;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -51,7 +53,7 @@ enum Status {
 enum Stop {
     Step,
     Break,
-    Watch(u64),
+    Watch(WatchKind, u64),
     Signal(i32),
     CallEntry(u64),
     CallReturn(u64),
@@ -68,6 +70,8 @@ struct Thread {
     chosen: bool,
     /// Signal to deliver on resumption.
     signal: Option<i32>,
+    /// `siginfo_t` of the last signal that was reported.
+    siginfo: Vec<u8>,
     /// It was held: a breakpoint where it stands has been reported.
     resumed: bool,
     cpu: *mut CpuState,
@@ -78,7 +82,44 @@ unsafe impl Send for Thread {}
 
 struct Watch {
     addr: u64,
+    kind: WatchKind,
+    /// What was there: a write by a system call is found by comparing.
     bytes: Vec<u8>,
+}
+
+/// An access of the instruction that is stepped.
+#[derive(Clone, Copy)]
+struct Access {
+    addr: u64,
+    len: u64,
+    write: bool,
+}
+
+impl Watch {
+    fn wants(&self, access: &Access) -> bool {
+        let kind = match self.kind {
+            WatchKind::Write => access.write,
+            WatchKind::Read => !access.write,
+            WatchKind::ReadWrite => true,
+        };
+        let end = self.addr.saturating_add(self.bytes.len() as u64);
+        kind && access.addr < end && self.addr < access.addr.saturating_add(access.len)
+    }
+}
+
+/// Some watchpoint is set: accesses are noted.
+static WATCHING: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static ACCESSES: RefCell<Vec<Access>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Notes an access by the interpreter, which executes each instruction while there are watchpoints.
+#[inline]
+pub fn note_access(addr: u64, len: usize, write: bool) {
+    if WATCHING.load(Ordering::Relaxed) {
+        ACCESSES.with_borrow_mut(|list| list.push(Access { addr, len: len as u64, write }));
+    }
 }
 
 /// Which system calls are caught.
@@ -189,6 +230,7 @@ fn enter(task: &mut Task) {
             action: Action::Continue,
             chosen: false,
             signal: None,
+            siginfo: Vec::new(),
             resumed: false,
             cpu: &raw mut *task.cpu,
         },
@@ -208,6 +250,7 @@ pub fn forked(task: &Task) {
     if !ACTIVE.swap(false, Ordering::Relaxed) {
         return;
     }
+    WATCHING.store(false, Ordering::Relaxed);
     // No other thread of ours exists here, but one may have held the lock: it is not used any more in this process.
     if let Ok(state) = STATE.try_lock() {
         for &pc in &state.breakpoints {
@@ -278,17 +321,21 @@ pub fn after_step(task: &Task) {
     let pc = task.cpu.pc();
     let mem = task.mm.mem();
     let mut guard = state();
+    let accesses = ACCESSES.with_borrow_mut(std::mem::take);
     let mut hit = None;
     for watch in &mut guard.watches {
         let mut now = vec![0; watch.bytes.len()];
-        if mem.copy_in(watch.addr, &mut now).is_ok() && now != watch.bytes {
+        let changed = mem.copy_in(watch.addr, &mut now).is_ok() && now != watch.bytes;
+        if changed {
             watch.bytes = now;
-            hit.get_or_insert(watch.addr);
+        }
+        if accesses.iter().any(|access| watch.wants(access)) || changed && watch.kind != WatchKind::Read {
+            hit.get_or_insert((watch.kind, watch.addr));
         }
     }
     let action = guard.threads.get(&task.tid).map(|thread| thread.action);
-    if let Some(addr) = hit {
-        return guard.report(task.tid, Stop::Watch(addr));
+    if let Some((kind, addr)) = hit {
+        return guard.report(task.tid, Stop::Watch(kind, addr));
     }
     match action {
         Some(Action::Step) => guard.report(task.tid, Stop::Step),
@@ -303,12 +350,13 @@ pub fn is_breakpoint(pc: u64) -> bool {
 }
 
 /// A signal is about to be delivered: true if the debugger lets it through.
-pub fn signal(task: &Task, sig: i32) -> bool {
+pub fn signal(task: &Task, sig: i32, info: &[u8]) -> bool {
     if !active(task) {
         return true;
     }
     if let Some(thread) = state().threads.get_mut(&task.tid) {
         thread.signal = None;
+        thread.siginfo = info.to_vec();
     }
     report(task, Stop::Signal(sig));
     park(task.tid, Status::Running);
@@ -377,6 +425,7 @@ fn detach(engine: &engine::Engine) {
         engine.set_breakpoint(pc, false);
     }
     state.watches.clear();
+    WATCHING.store(false, Ordering::Relaxed);
     state.catch = Catch::None;
     ACTIVE.store(false, Ordering::Relaxed);
     CHANGED.notify_all();

@@ -11,8 +11,8 @@ use gdbstub::common::Signal;
 use gdbstub::conn::Connection;
 use gdbstub::stub::state_machine::GdbStubStateMachine;
 use gdbstub::stub::{BaseStopReason, DisconnectReason, GdbStub, MultiThreadStopReason};
-use gdbstub::target::ext::breakpoints::WatchKind;
 use gdbstub::target::ext::catch_syscalls::CatchSyscallPosition;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
@@ -21,10 +21,95 @@ use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::Ordering;
 
-/// The debugger's end of a socket.
+/// The debugger's end of a socket. What `gdbstub` does not know is answered here, in front of it.
 struct Conn {
     file: File,
     out: Vec<u8>,
+    /// The packet that is being received.
+    packet: Vec<u8>,
+    /// Received bytes that are for `gdbstub`.
+    pending: VecDeque<u8>,
+    /// Packets are not acknowledged any more.
+    no_ack: bool,
+    /// The thread that questions are about; zero: any.
+    asked: i32,
+}
+
+impl Conn {
+    fn new(file: File) -> Conn {
+        let (packet, pending) = (Vec::new(), VecDeque::new());
+        Conn { file, out: Vec::new(), packet, pending, no_ack: false, asked: 0 }
+    }
+
+    /// Takes one byte from the debugger; whole packets are answered here or passed on.
+    fn take(&mut self, byte: u8) -> io::Result<()> {
+        if self.packet.is_empty() && byte != b'$' {
+            self.pending.push_back(byte);
+            return Ok(());
+        }
+        self.packet.push(byte);
+        let len = self.packet.len();
+        if len < 4 || self.packet[len - 3] != b'#' {
+            return Ok(());
+        }
+        let packet = std::mem::take(&mut self.packet);
+        let body = &packet[1..len - 3];
+        if let Some(thread) = body.strip_prefix(b"Hg") {
+            self.asked = thread_number(thread);
+        }
+        self.no_ack |= body == b"QStartNoAckMode";
+        match body.strip_prefix(b"qXfer:siginfo:read::") {
+            Some(range) => {
+                let reply = siginfo(range, self.asked);
+                self.file.write_all(&framed(&reply, !self.no_ack))
+            }
+            None => {
+                self.pending.extend(packet);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The thread's number in `-1`, `0`, `TID` or `pPID.TID`; zero for any.
+fn thread_number(text: &[u8]) -> i32 {
+    let text = std::str::from_utf8(text).unwrap_or("");
+    let tid = text.rsplit('.').next().unwrap_or("");
+    i32::from_str_radix(tid.trim_start_matches('p'), 16).unwrap_or(0).max(0)
+}
+
+/// A packet with its checksum.
+fn framed(body: &[u8], ack: bool) -> Vec<u8> {
+    let sum = body.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+    let mut packet = if ack { b"+$".to_vec() } else { b"$".to_vec() };
+    packet.extend_from_slice(body);
+    packet.extend_from_slice(format!("#{sum:02x}").as_bytes());
+    packet
+}
+
+/// The part `offset,length` of the last reported signal's `siginfo_t`.
+fn siginfo(range: &[u8], tid: i32) -> Vec<u8> {
+    let text = std::str::from_utf8(range).unwrap_or("");
+    let number = |text: &str| usize::from_str_radix(text, 16).ok();
+    let Some((offset, len)) = text.split_once(',').and_then(|(o, l)| number(o).zip(number(l))) else {
+        return b"E01".to_vec();
+    };
+    let state = state();
+    let mut threads = state.threads.iter().filter(|(id, _)| tid == 0 || **id == tid);
+    let Some((_, thread)) = threads.find(|(_, thread)| !thread.siginfo.is_empty()) else {
+        return b"E01".to_vec();
+    };
+    let info = &thread.siginfo;
+    let part = &info[offset.min(info.len())..offset.saturating_add(len).min(info.len())];
+    let mut reply = vec![if offset.saturating_add(len) < info.len() { b'm' } else { b'l' }];
+    for &byte in part {
+        if matches!(byte, b'#' | b'$' | b'}' | b'*') {
+            reply.extend([b'}', byte ^ 0x20]);
+        } else {
+            reply.push(byte);
+        }
+    }
+    reply
 }
 
 impl Connection for Conn {
@@ -36,7 +121,15 @@ impl Connection for Conn {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let out = std::mem::take(&mut self.out);
+        let mut out = std::mem::take(&mut self.out);
+        // The list of features gets what is answered here.
+        let start = out.iter().position(|&byte| byte == b'$').map_or(0, |at| at + 1);
+        if out[start..].starts_with(b"PacketSize=") && out.len() > start + 3 {
+            let mut body = out[start..out.len() - 3].to_vec();
+            body.extend_from_slice(b";qXfer:siginfo:read+");
+            out.truncate(start - 1);
+            out.extend(framed(&body, false));
+        }
         self.file.write_all(&out)
     }
 }
@@ -127,12 +220,15 @@ fn serve(file: File, wake: RawFd, mut debuggee: Debuggee) {
     CHANGED.notify_all();
 }
 
-/// The next byte; none at the end of the connection.
+/// The next byte for `gdbstub`; none at the end of the connection.
 fn byte(conn: &mut Conn) -> Option<u8> {
-    let mut byte = [0];
     loop {
+        if let Some(byte) = conn.pending.pop_front() {
+            return Some(byte);
+        }
+        let mut byte = [0];
         match conn.file.read(&mut byte) {
-            Ok(1) => return Some(byte[0]),
+            Ok(1) => conn.take(byte[0]).ok()?,
             Ok(_) => return None,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return None,
@@ -147,7 +243,7 @@ fn session(
     debuggee: &mut Debuggee,
 ) -> Result<Option<DisconnectReason>, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let stub = GdbStub::new(Conn { file, out: Vec::new() });
+    let stub = GdbStub::new(Conn::new(file));
     hold(debuggee);
     let mut machine = stub.run_state_machine(debuggee).map_err(|error| text(&error))?;
     loop {
@@ -164,7 +260,7 @@ fn session(
                         return Ok(None);
                     }
                     next
-                } else if poll(fd, wake) {
+                } else if !running.borrow_conn().pending.is_empty() || poll(fd, wake) {
                     match byte(running.borrow_conn()) {
                         Some(byte) => running.incoming_data(debuggee, byte).map_err(|error| text(&error))?,
                         None => return Ok(None),
@@ -221,7 +317,7 @@ fn next_report(debuggee: &Debuggee) -> Option<MultiThreadStopReason<u64>> {
                 let pc = unsafe { (*thread.cpu).pc() };
                 !guard.breakpoints.contains(&pc)
             }),
-            Stop::Step | Stop::Watch(_) | Stop::Signal(_) | Stop::CallEntry(_) | Stop::CallReturn(_) => {
+            Stop::Step | Stop::Watch(..) | Stop::Signal(_) | Stop::CallEntry(_) | Stop::CallReturn(_) => {
                 !guard.threads.contains_key(&tid)
             }
             Stop::Exited(_) | Stop::Killed(_) => false,
@@ -235,7 +331,7 @@ fn next_report(debuggee: &Debuggee) -> Option<MultiThreadStopReason<u64>> {
         return Some(match stop {
             Stop::Step => BaseStopReason::SignalWithThread { tid, signal: Signal::SIGTRAP },
             Stop::Break => BaseStopReason::SwBreak(tid),
-            Stop::Watch(addr) => BaseStopReason::Watch { tid, kind: WatchKind::Write, addr },
+            Stop::Watch(kind, addr) => BaseStopReason::Watch { tid, kind, addr },
             Stop::Signal(sig) => BaseStopReason::SignalWithThread { tid, signal: to_gdb(sig) },
             Stop::CallEntry(number) => {
                 BaseStopReason::CatchSyscall { tid: Some(tid), number, position: CatchSyscallPosition::Entry }

@@ -3,7 +3,7 @@
 
 use super::files::OpenFile;
 use super::server::from_gdb;
-use super::{Action, CHANGED, Catch, Watch, state};
+use super::{Action, CHANGED, Catch, WATCHING, Watch, state};
 use crate::arch::Arch;
 use crate::cpu::CpuState;
 use crate::mm::Mm;
@@ -36,6 +36,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The process under the debugger.
 pub struct Debuggee {
@@ -365,24 +366,26 @@ impl SwBreakpoint for Debuggee {
 
 impl HwWatchpoint for Debuggee {
     fn add_hw_watchpoint(&mut self, addr: u64, len: u64, kind: WatchKind) -> TargetResult<bool, Self> {
-        // Memory is compared after each instruction: a read leaves no trace there.
-        if kind != WatchKind::Write || len > 4096 {
+        if len > 4096 {
             return Ok(false);
         }
         let mut bytes = vec![0; len as usize];
         if self.mm.mem().copy_in(addr, &mut bytes).is_err() {
             return Ok(false);
         }
-        state().watches.push(Watch { addr, bytes });
+        state().watches.push(Watch { addr, kind, bytes });
+        WATCHING.store(true, Ordering::Relaxed);
         Ok(true)
     }
 
-    fn remove_hw_watchpoint(&mut self, addr: u64, len: u64, _kind: WatchKind) -> TargetResult<bool, Self> {
+    fn remove_hw_watchpoint(&mut self, addr: u64, len: u64, kind: WatchKind) -> TargetResult<bool, Self> {
         let mut state = state();
-        let found = state.watches.iter().position(|w| w.addr == addr && w.bytes.len() as u64 == len);
+        let same = |w: &Watch| w.addr == addr && w.bytes.len() as u64 == len && w.kind == kind;
+        let found = state.watches.iter().position(same);
         if let Some(index) = found {
             state.watches.remove(index);
         }
+        WATCHING.store(!state.watches.is_empty(), Ordering::Relaxed);
         Ok(found.is_some())
     }
 }

@@ -20,6 +20,7 @@ impl engine::Memory for Mm {
 
     fn load(&self, addr: u64, buf: &mut [u8]) -> Result<(), u64> {
         let len = buf.len();
+        crate::gdb::note_access(addr, len, false);
         let host = self.mem.host(addr, len).map_err(|_| addr)?;
         // One access where the guest makes one: other threads must not see it torn.
         if matches!(len, 1 | 2 | 4 | 8) {
@@ -35,6 +36,7 @@ impl engine::Memory for Mm {
 
     fn store(&self, addr: u64, data: &[u8]) -> Result<(), u64> {
         let len = data.len();
+        crate::gdb::note_access(addr, len, true);
         let host = self.mem.host(addr, len).map_err(|_| addr)?;
         if matches!(len, 1 | 2 | 4 | 8) {
             let mut raw = [0; 8];
@@ -49,6 +51,7 @@ impl engine::Memory for Mm {
 
     fn cas(&self, addr: u64, size: Size, expected: u128, new: u128) -> Result<u128, u64> {
         let len = size.bytes();
+        crate::gdb::note_access(addr, len, true);
         let host = self.mem.host(addr, len).map_err(|_| addr)?;
         uaccess::cas(host, len, expected, new).map_err(|_| self.first_bad(addr, len))
     }

@@ -272,7 +272,7 @@ fn deliver_one(task: &mut Task, info: &SigInfo) {
         requeue(task, info);
         return;
     }
-    if !crate::gdb::signal(task, sig) {
+    if !crate::gdb::signal(task, sig, &info.raw) {
         return;
     }
     let action = task.sighand.get(sig);
@@ -346,7 +346,7 @@ fn force_segv(task: &mut Task, failed: i32) {
 /// Delivers a fault (invariant 8). The CPU's state is exact, its PC at the faulting instruction.
 pub fn force(task: &mut Task, info: &SigInfo) {
     let sig = info.signo();
-    if !crate::gdb::signal(task, sig) {
+    if !crate::gdb::signal(task, sig, &info.raw) {
         return;
     }
     crate::strace::delivered(task.tid, info);
