@@ -193,19 +193,25 @@ extern "C" fn on_fault(signo: libc::c_int, info: *mut libc::siginfo_t, uc: *mut 
     unsafe { libc::signal(signo, libc::SIG_DFL) };
 }
 
-/// Maps guest memory and installs the fault handler on an alternate stack; once per process and thread.
+/// Maps guest memory (once) and installs the fault handler on an alternate stack of the calling thread.
 pub fn set_up() {
-    // SAFETY: the range is not used by anything else (checked by NOREPLACE); the handler is async-signal-safe.
-    unsafe {
-        let p = libc::mmap(
-            BASE as *mut libc::c_void,
-            LEN,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE,
-            -1,
-            0,
-        );
+    static MAPPED: std::sync::Once = std::sync::Once::new();
+    MAPPED.call_once(|| {
+        // SAFETY: the range is not used by anything else (checked by NOREPLACE).
+        let p = unsafe {
+            libc::mmap(
+                BASE as *mut libc::c_void,
+                LEN,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE,
+                -1,
+                0,
+            )
+        };
         assert_eq!(p as u64, BASE, "the test's guest memory is free");
+    });
+    // SAFETY: a fresh stack for the handler, which is async-signal-safe.
+    unsafe {
         let stack = libc::mmap(
             std::ptr::null_mut(),
             64 << 10,
@@ -268,16 +274,31 @@ impl Pair {
         unsafe { std::slice::from_raw_parts(BASE as *const u8, LEN) }.to_vec()
     }
 
+    /// The instructions of the case `seed`, and what its registers and rounding mode are made from.
+    pub fn case(&self, seed: u64, count: usize) -> (Vec<Vec<u8>>, u64, u32) {
+        let mut r = Rng(seed);
+        let code = (0..count).map(|_| (self.subject.instruction)(&mut r)).collect();
+        (code, r.next_u64(), r.below(4) as u32)
+    }
+
     /// Runs the case `seed` with `count` instructions.
     pub fn run_case(&mut self, seed: u64, count: usize) -> Result<(), Difference> {
-        let mut r = Rng(seed);
-        let mut code: Vec<u8> = Vec::new();
-        for _ in 0..count {
-            code.extend((self.subject.instruction)(&mut r));
-        }
+        let (code, state_seed, round) = self.case(seed, count);
+        let title = format!("seed {seed:#x}, {count} instructions");
+        self.run_code(&title, &code.concat(), state_seed, round).map(|_| ())
+    }
+
+    /// Runs this code from a random state; what it changed, or how the two engines differ.
+    pub fn run_code(
+        &mut self,
+        title: &str,
+        code: &[u8],
+        state_seed: u64,
+        round: u32,
+    ) -> Result<Vec<String>, Difference> {
+        let mut code = code.to_vec();
         code.extend(self.subject.syscall);
-        let state_seed = r.next_u64();
-        let round = r.below(4) as u32;
+        let mut before = Vec::new();
         let mut results = Vec::new();
         for i in 0..2 {
             Self::set_memory(&code, state_seed ^ 1);
@@ -287,6 +308,7 @@ impl Pair {
             engine.set_fp(cpu, 0, round);
             cpu.clear_monitor();
             cpu.set_pc(BASE);
+            before = summary(engine, cpu);
             RUNNING.set(Some((std::ptr::from_ref(&**engine), std::ptr::from_mut(&mut **cpu))));
             let exit = engine.run(cpu);
             RUNNING.set(None);
@@ -297,9 +319,13 @@ impl Pair {
             (a, b) => a == b,
         };
         if same_exit && results[0].1 == results[1].1 && results[0].2 == results[1].2 {
-            return Ok(());
+            let mut changed = vec![format!("exit {:?}", results[0].0)];
+            for (old, new) in before.iter().zip(&results[0].1).filter(|(old, new)| old != new) {
+                changed.push(format!("{:8} {:#034x} -> {:#034x}", old.0, old.1, new.1));
+            }
+            return Ok(changed);
         }
-        let mut text = format!("seed {seed:#x}, {count} instructions\n");
+        let mut text = format!("{title}\n");
         for (pc, _, asm) in self.engines[0].guest().disassemble(BASE, &code) {
             text += &format!("  {pc:#x}: {asm}\n");
         }

@@ -51,7 +51,8 @@ pub fn parse(text: &str) -> Result<FileTest, String> {
 /// Translates the code of a file into a region of one block.
 pub fn translate(guest: &dyn Guest, code: &[u8]) -> Region {
     let mut b = Builder::new(0);
-    let req = BlockRequest { pc: PC, code, mode: 0, max_insns: code.len() / 4, tagged: false, attributes: 0 };
+    let max_insns = code.len() >> guest.insn_align_log2();
+    let req = BlockRequest { pc: PC, code, mode: 0, max_insns, tagged: false, attributes: 0 };
     guest.translate_block(&req, &mut b);
     b.finish()
 }
@@ -99,7 +100,8 @@ pub fn run_stage(stage: &str, code: &[u8]) -> Result<String, String> {
     }
 }
 
-fn emit(guest: &Aarch64, region: &Region, code: &[u8], level: Level) -> String {
+/// Host code with the guest instructions between, up to the stubs.
+pub fn emit(guest: &dyn Guest, region: &Region, code: &[u8], level: Level) -> String {
     let host = X86_64::new(Features::detect_at_most(level), guest.slots());
     let out = host.compile(region, &mut Cx(guest, Vec::new()));
     let asm = guest.disassemble(PC, code);

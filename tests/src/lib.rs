@@ -13,6 +13,8 @@ pub mod list;
 pub mod programs;
 pub mod readme;
 pub mod run;
+pub mod stages;
+pub mod subjects;
 
 use std::path::PathBuf;
 

@@ -1,7 +1,10 @@
 //! The developer's tool: `omnirun-dev help` lists its sub-commands.
 
+use host_x86_64::asm::Level;
 use omnirun_tests::guests::{self, Runner};
 use omnirun_tests::list::{GUESTS, Guest};
+use omnirun_tests::stages::{self, Stage};
+use omnirun_tests::subjects::Case;
 use omnirun_tests::{bench, programs, readme};
 use std::time::Duration;
 
@@ -12,6 +15,10 @@ omnirun-dev repro [-g GUEST] NAME [MODE]
 omnirun-dev bless [NAME...]         rewrite expected output: natively, else by the reference emulator
 omnirun-dev bench [-g GUEST] [-n RUNS] [--cpu] [NAME...]
                                     native, reference, Omnirun in turn; writes build/bench-GUEST.md
+omnirun-dev decode|translate|opt|emit|run [-g GUEST] [-l LEVEL] WORD... | FILE.ft
+                                    one stage of the translator on guest code; run: both engines, random registers
+omnirun-dev reduce [-g GUEST] [-l LEVEL] SEED [COUNT]
+                                    shrink a failing case of the `translator` test
 omnirun-dev readme                  rewrite the README's generated parts
 omnirun-dev demo                    three kinds of foreign programs beside native
 omnirun-dev measure CMD...          run once; print seconds and peak memory";
@@ -24,6 +31,12 @@ fn main() {
         Some("repro") => repro(rest),
         Some("bless") => bless(rest),
         Some("bench") => run_bench(rest),
+        Some("decode") => show(Stage::Decode, rest),
+        Some("translate") => show(Stage::Translate, rest),
+        Some("opt") => show(Stage::Opt, rest),
+        Some("emit") => show(Stage::Emit, rest),
+        Some("run") => show(Stage::Run, rest),
+        Some("reduce") => reduce(rest),
         Some("readme") => readme::write(),
         Some("demo") => bench::demo(),
         Some("measure") => measure(rest),
@@ -59,6 +72,43 @@ fn guest_option(args: &[String]) -> Result<(&'static Guest, &[String]), String> 
         [flag, name, rest @ ..] if flag == "-g" => Ok((Guest::named(name)?, rest)),
         _ => Ok((&GUESTS[0], args)),
     }
+}
+
+/// `-g GUEST` and `-l LEVEL`, and what follows.
+fn stage_options(mut args: &[String]) -> Result<(&'static Case, Level, &[String]), String> {
+    let (mut case, mut level) = (Case::named("aarch64")?, Level::Avx512);
+    loop {
+        args = match args {
+            [flag, name, rest @ ..] if flag == "-g" => {
+                case = Case::named(name)?;
+                rest
+            }
+            [flag, name, rest @ ..] if flag == "-l" => {
+                level = stages::level(name)?;
+                rest
+            }
+            _ => return Ok((case, level, args)),
+        };
+    }
+}
+
+fn show(stage: Stage, args: &[String]) -> Result<(), String> {
+    let (case, level, words) = stage_options(args)?;
+    print!("{}", stages::show(stage, case, level, &stages::code(words)?)?);
+    Ok(())
+}
+
+fn reduce(args: &[String]) -> Result<(), String> {
+    let (case, level, rest) = stage_options(args)?;
+    let number = |text: &String| match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).map_err(|e| format!("{text}: {e}")),
+        None => text.parse().map_err(|e| format!("{text}: {e}")),
+    };
+    let seed = number(rest.first().ok_or("reduce needs a seed")?)?;
+    // As the test chooses the number.
+    let count = rest.get(1).map_or(Ok(1 + seed % 12), number)?;
+    print!("{}", stages::reduce_case(case, level, seed, count as usize)?);
+    Ok(())
 }
 
 fn repro(args: &[String]) -> Result<(), String> {
