@@ -112,7 +112,7 @@ pub mod request {
     /// `si_code` of a request: sent by `rt_tgsigqueueinfo`, and no kernel's.
     pub const CODE: i32 = -0x4f6d;
     /// How many kinds there are.
-    pub const KINDS: usize = 6;
+    pub const KINDS: usize = 7;
     /// Stay where you are: the process writes its core file.
     pub const PARK: u8 = 0;
     /// A stop under ptrace that no tracer took.
@@ -125,6 +125,8 @@ pub mod request {
     pub const SIGNAL: u8 = 4;
     /// A seccomp filter was installed by another thread.
     pub const SECCOMP: u8 = 5;
+    /// A tracee stopped: the tracing thread is to look.
+    pub const SERVICE: u8 = 6;
 }
 
 impl Default for HostSlots {

@@ -22,3 +22,4 @@ pub mod strace;
 pub mod sys;
 pub mod syscall;
 pub mod task;
+pub mod trace;

@@ -102,6 +102,8 @@ pub struct Options {
     pub host_features: Option<String>,
     /// Options as given, to be handed to a child emulator.
     pub given: Vec<OsString>,
+    /// `-traced` (ours): what exec tells the new emulator of a traced task.
+    pub traced: Option<String>,
     /// The program and its arguments.
     pub program: Vec<OsString>,
 }
@@ -335,6 +337,13 @@ const ROWS: &[Row] = &[
         env: "QEMU_LOG_FILENAME",
         help: "write logs to 'logfile' (default stderr); %d is the process id",
         apply: |o, _, v| text(v, "-D").map(|v| o.log_file = Some(v)),
+    },
+    Row {
+        name: "traced",
+        arg: "state",
+        env: "",
+        help: "used by exec: the program's tracer goes on tracing",
+        apply: |o, _, v| text(v, "-traced").map(|v| o.traced = Some(v)),
     },
     Row {
         name: "log-append",
@@ -600,7 +609,7 @@ impl Options {
 
 /// What concerns one process only is not inherited by the programs it starts.
 fn inherited(row: &Row) -> bool {
-    !matches!(row.name, "0" | "g" | "E" | "U")
+    !matches!(row.name, "traced" | "0" | "g" | "E" | "U")
 }
 
 /// Parses the variables and the arguments (without argv[0]).

@@ -96,6 +96,19 @@ pub fn read_link(task: &Task, path: &CStr) -> Option<Vec<u8>> {
     }
 }
 
+/// True if a task runs under this emulator or one beside it.
+pub fn is_emulated(tid: i32) -> bool {
+    let of = |who: &str| {
+        let meta = std::fs::metadata(format!("/proc/{who}/exe")).ok()?;
+        let link = std::fs::read_link(format!("/proc/{who}/exe")).ok()?;
+        Some((meta.dev(), meta.ino(), link))
+    };
+    let (Some(theirs), Some(ours)) = (of(&tid.to_string()), of("self")) else { return false };
+    (theirs.0, theirs.1) == (ours.0, ours.1)
+        || theirs.2.parent() == ours.2.parent()
+            && theirs.2.file_name().is_some_and(|name| name.as_bytes().starts_with(b"qemu-"))
+}
+
 /// The program behind `/proc/PID/exe` of another process that this emulator runs: its auxiliary vector, as it told the
 /// kernel ([`tell_kernel`]), says where its name is.
 fn other_exe(path: &[u8]) -> Option<PathBuf> {

@@ -9,6 +9,7 @@ use crate::options::LogBit;
 use crate::signal::{self, FaultAt, SigInfo, Trap, code};
 use crate::syscall::{self, SysCx, fast};
 use crate::task::{Leave, Task};
+use crate::trace;
 use engine::{Engine, Exit};
 use ir::TrapKind;
 
@@ -21,7 +22,16 @@ pub fn run_task(task: &mut Task) -> i32 {
             signal::deliver(task);
         }
         let mut step = false;
-        let exit = if gdb::active(task) {
+        let exit = if trace::stepping(task) {
+            let exit = engine.step(&mut task.cpu);
+            if let Some(exit) = exit {
+                handle(task, &engine, exit);
+            }
+            if task.leave.is_none() {
+                trace::stepped(task);
+            }
+            None
+        } else if gdb::active(task) {
             step = gdb::before_run(task) == gdb::Turn::Step;
             if step {
                 // One thread at a time, so that a watched change is found by the thread that made it.
@@ -41,10 +51,10 @@ pub fn run_task(task: &mut Task) -> i32 {
         };
         if let Some(exit) = exit {
             handle(task, &engine, exit);
-            if let Some(Leave::Thread(code)) = task.leave {
-                gdb::end(task);
-                return code;
-            }
+        }
+        if let Some(Leave::Thread(code)) = task.leave {
+            gdb::end(task);
+            return code;
         }
         if step {
             gdb::after_step(task);
@@ -92,7 +102,7 @@ fn stepped(task: &mut Task, exit: Exit) {
 
 fn system_call(task: &mut Task) {
     let arch = task.arch;
-    let (number, args) = arch.syscall_regs(&task.cpu);
+    let (mut number, mut args) = arch.syscall_regs(&task.cpu);
     let next = task.cpu.pc();
     let mem = task.mm.mem();
     if task.mm.in_vdso(next)
@@ -104,6 +114,16 @@ fn system_call(task: &mut Task) {
     let debugged = gdb::active(task);
     if debugged {
         gdb::call_begins(task, number);
+    }
+    if trace::active(task) {
+        match trace::call_begins(task, number, &args) {
+            trace::Entry::Run(new, with) => (number, args) = (new, with),
+            trace::Entry::Skip => {
+                let (_, left) = arch.syscall_regs(&task.cpu);
+                trace::call_ends(task, Ok(left[0]));
+                return;
+            }
+        }
     }
     let mut cx = SysCx { mem, abi: arch.abi(), arch, task };
     let result = syscall::dispatch(&mut cx, number, &args);
@@ -117,6 +137,9 @@ fn system_call(task: &mut Task) {
             arch.restart_syscall(&mut task.cpu, number, &args);
         }
         result => arch.set_result(&mut task.cpu, result),
+    }
+    if trace::active(task) && task.leave.is_none() {
+        trace::call_ends(task, result);
     }
     if debugged {
         gdb::call_ended(task, number);

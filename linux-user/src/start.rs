@@ -66,9 +66,13 @@ pub fn main(binary: &GuestBinary) -> ! {
             std::process::exit(leave.code);
         }
     };
+    let traced = options.traced.clone();
     match prepare(binary, options) {
         Ok(mut task) => {
             crate::sys::std_fds::restore();
+            if let Some(told) = traced {
+                crate::trace::after_exec(&mut task, &told);
+            }
             let code = run_task(&mut task);
             exit::leave_thread(&mut task, code);
             exit::exit_group(code)

@@ -195,6 +195,8 @@ pub struct Task {
     pub leave: Option<Leave>,
     /// Runs in its parent's memory until it execs or exits.
     pub vforked: bool,
+    /// It is traced: what it shares with the tracer.
+    pub trace: Option<Box<crate::trace::Block>>,
 }
 
 impl Task {
@@ -231,6 +233,7 @@ impl Task {
             robust_list: (0, 0),
             leave: None,
             vforked: false,
+            trace: None,
         });
         host_signal::install_sync_handlers();
         crate::process::core_file::follow_limit(&task.sighand);

@@ -16,6 +16,7 @@ use crate::process::exit;
 use crate::sys::raw_syscall;
 use crate::syscall::SysCx;
 use crate::task::{Process, Task};
+use crate::trace;
 use std::arch::global_asm;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -176,13 +177,20 @@ fn clone(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
         cx.task.mask_stale = true;
         return Err(Errno::ERESTARTNOINTR);
     }
+    let before = cx.task.tid;
+    let traced = trace::clone_begins(cx.task, f, args.exit_signal);
     let result = if has(flag::THREAD) {
-        new_thread(cx, args)
+        new_thread(cx, args, traced)
     } else if has(flag::VM) {
-        new_sharing_process(cx, args)
+        new_sharing_process(cx, args, traced)
     } else {
         new_process(cx, args)
     };
+    if cx.task.tid == before {
+        trace::clone_ends(cx.task, has(flag::VFORK), result);
+    } else {
+        cx.task.trace = trace::child_block(cx.task, traced);
+    }
     // Nothing was recorded under the closed mask, so it may be opened here.
     if !cx.task.mask_stale {
         cx.task.slots.note_mask(old_mask);
@@ -222,6 +230,7 @@ fn child_task(cx: &mut SysCx<'_>, args: &CloneArgs, process: Arc<Process>) -> Bo
         robust_list: (0, 0),
         leave: None,
         vforked: false,
+        trace: None,
     });
     task.slots.set_blocked(task.blocked);
     start_state(cx, args, Some(&mut task));
@@ -292,12 +301,14 @@ struct Parcel(Box<Task>);
 // SAFETY: a task holds raw pointers only into what it owns itself; it is handed over before it runs.
 unsafe impl Send for Parcel {}
 
-fn new_thread(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
+fn new_thread(cx: &mut SysCx<'_>, args: &CloneArgs, traced: bool) -> SysResult {
     if args.flags & flag::PIDFD != 0 || args.set_tid.1 != 0 || args.flags & flag::INTO_CGROUP != 0 {
         return Err(Errno::EINVAL);
     }
     let process = cx.task.process.clone();
-    let parcel = Parcel(child_task(cx, args, process));
+    let mut task = child_task(cx, args, process);
+    task.trace = trace::child_block(cx.task, traced);
+    let parcel = Parcel(task);
     let started = Arc::new(Started { tid: AtomicI32::new(0) });
     let theirs = started.clone();
     let args = *args;
@@ -400,6 +411,7 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     let process = cx.task.process.clone();
     let threads = crate::task::lock(&process.threads);
     let frozen = sighand.freeze();
+    let tracers = trace::tracer::freeze();
     // Translation fetches code under its own lock, so that one comes before the map's.
     let engine_locks = engine.fork_guard();
     let mm_lock = mm.lock();
@@ -425,6 +437,7 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     } else {
         drop(engine_locks);
     }
+    drop(tracers);
     drop(frozen);
     drop(threads);
     let pid = result?;
@@ -437,6 +450,7 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     }
     let task = &mut *cx.task;
     crate::gdb::forked(task);
+    trace::tracer::forked();
     task.tid = gettid();
     let process = Process::new(task.tid, task.process.exec.clone());
     process.personality.store(task.process.personality.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -545,13 +559,14 @@ fn bear(mut birth: Birth, host: &mut HostCloneArgs) -> SysResult {
 }
 
 /// A process in our address space.
-fn new_sharing_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
+fn new_sharing_process(cx: &mut SysCx<'_>, args: &CloneArgs, traced: bool) -> SysResult {
     let mut pidfd = -1;
     let mut tids = Vec::new();
     let mut host = host_args(cx, args, &mut pidfd, &mut tids)?;
     let process = Arc::new(Process::new(0, cx.task.process.exec.clone()));
     let mut task = child_task(cx, args, process);
     task.vforked = true;
+    task.trace = trace::child_block(cx.task, traced);
     let started = Started { tid: AtomicI32::new(0) };
     if args.flags & flag::VFORK != 0 {
         task.host_stack = cx.task.host_stack.clone();

@@ -345,8 +345,18 @@ fn check_guest_elf(task: &Task, file: &File, head: &[u8]) -> Result<(), Errno> {
 }
 
 /// The emulator's argv: its own name, options, `-0 argv0 path`, the rest.
-fn emulator_argv(config: &ExecConfig, name: CString, own: bool, plan: Plan) -> Result<Vec<CString>, Errno> {
+fn emulator_argv(
+    config: &ExecConfig,
+    name: CString,
+    own: bool,
+    traced: Option<String>,
+    plan: Plan,
+) -> Result<Vec<CString>, Errno> {
     let mut argv = vec![name];
+    if let Some(told) = traced.and_then(|told| CString::new(told).ok()) {
+        argv.push(c"-traced".to_owned());
+        argv.push(told);
+    }
     if own {
         argv.extend(config.options.iter().cloned());
     }
@@ -366,15 +376,16 @@ fn emulator_argv(config: &ExecConfig, name: CString, own: bool, plan: Plan) -> R
 fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
     let to_c = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::ENOENT);
     let config = task.process.exec.clone();
+    let traced = crate::trace::for_exec(task);
     let (program, argv) = match &plan.kind {
         Kind::Host => (to_c(&plan.path)?, plan.argv),
         Kind::Own => {
             let name = std::env::current_exe().ok().and_then(|path| to_c(&path).ok()).unwrap_or_default();
-            (c"/proc/self/exe".to_owned(), emulator_argv(&config, name, true, plan)?)
+            (c"/proc/self/exe".to_owned(), emulator_argv(&config, name, true, traced, plan)?)
         }
         Kind::Other(binary) => {
             let name = to_c(binary)?;
-            (name.clone(), emulator_argv(&config, name, false, plan)?)
+            (name.clone(), emulator_argv(&config, name, false, traced, plan)?)
         }
     };
     let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
@@ -433,7 +444,7 @@ mod tests {
             ExecConfig { options: vec![c"-L".to_owned(), c"/tree".to_owned()], ..ExecConfig::default() };
         let argv = vec![c"sh".to_owned(), c"-c".to_owned()];
         let plan = Plan { kind: Kind::Own, path: PathBuf::from("-x"), argv };
-        let argv = emulator_argv(&config, c"q".to_owned(), true, plan).unwrap();
+        let argv = emulator_argv(&config, c"q".to_owned(), true, None, plan).unwrap();
         let text: Vec<_> = argv.iter().map(|arg| arg.to_str().unwrap()).collect();
         assert_eq!(text, ["q", "-L", "/tree", "-0", "sh", "./-x", "-c"]);
     }

@@ -43,6 +43,7 @@ pub fn exit_group(code: i32) -> ! {
 /// The first thread and vfork children never return from here; others return and let their host thread end. The last
 /// thread of the process ends it with the first thread's code, whatever host threads the emulator has besides.
 pub fn leave_thread(task: &mut Task, status: i32) {
+    crate::trace::exiting(task, (status & 0xff) << 8);
     let leader = task.tid == task.process.pid();
     if leader {
         task.process.leader_exit.store(status, Ordering::Release);

@@ -58,6 +58,7 @@ pub fn sys_exit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 
 /// `exit_group`
 pub fn sys_exit_group(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    crate::trace::exiting(cx.task, ((a[0] & 0xff) << 8) as i32);
     if cx.task.vforked {
         // Its parent's memory lives on.
         exit::release(cx.task);

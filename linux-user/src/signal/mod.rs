@@ -221,8 +221,9 @@ pub trait SignalArch {
 /// [`Exit::Poll`]: engine::Exit
 pub fn deliver(task: &mut Task) {
     loop {
-        crate::process::core_file::attend(task);
         task.cpu.clear_poll();
+        crate::process::core_file::attend(task);
+        crate::trace::attend(task);
         while let Some(raw) = task.slots.take(task.blocked) {
             task.mask_stale = true;
             deliver_one(task, &SigInfo::from_raw(raw));
@@ -275,6 +276,17 @@ fn deliver_one(task: &mut Task, info: &SigInfo) {
     if !crate::gdb::signal(task, sig, &info.raw) {
         return;
     }
+    if sig == libc::SIGCHLD && crate::trace::tracer::own_business(task, info) {
+        return;
+    }
+    if let Some(info) = crate::trace::signal(task, info) {
+        act(task, &info);
+    }
+}
+
+/// A signal takes its action.
+pub fn act(task: &mut Task, info: &SigInfo) {
+    let sig = info.signo();
     let action = task.sighand.get(sig);
     if action.handler != SIG_IGN {
         crate::strace::delivered(task.tid, info);
@@ -283,6 +295,12 @@ fn deliver_one(task: &mut Task, info: &SigInfo) {
         SIG_IGN => {}
         SIG_DFL => match default_action(sig) {
             DefaultAction::Ignore => {}
+            DefaultAction::Stop if crate::trace::active(task) => {
+                // To this thread, which lets it pass.
+                crate::trace::passes(task, libc::SIGSTOP);
+                let args = [task.process.pid() as u64, task.tid as u64, libc::SIGSTOP as u64, 0, 0, 0];
+                let _ = raw_syscall(libc::SYS_tgkill, args);
+            }
             DefaultAction::Stop => {
                 let pid = task.process.pid() as u64;
                 let _ = raw_syscall(libc::SYS_kill, [pid, libc::SIGSTOP as u64, 0, 0, 0, 0]);
@@ -349,6 +367,8 @@ pub fn force(task: &mut Task, info: &SigInfo) {
     if !crate::gdb::signal(task, sig, &info.raw) {
         return;
     }
+    let Some(info) = crate::trace::signal(task, info) else { return };
+    let (info, sig) = (&info, info.signo());
     crate::strace::delivered(task.tid, info);
     let action = task.sighand.get(sig);
     task.restart = None;
@@ -366,6 +386,8 @@ pub fn terminate(task: &mut Task, info: &SigInfo) -> ! {
     crate::process::exit::flush();
     crate::process::core_file::write(task, info);
     crate::gdb::dying(sig);
+    crate::trace::exiting(task, sig);
+    crate::trace::passes(task, sig);
     host_signal::die_by_signal(sig)
 }
 

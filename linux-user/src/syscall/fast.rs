@@ -13,6 +13,7 @@ use crate::sys::raw_syscall;
 use crate::{gdb, strace};
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use syscall_tables::{CallId, HOST, Level};
 
 /// Calls without arguments to convert whose host call gives the guest's answer at once.
@@ -41,6 +42,14 @@ struct Fast {
 
 static FAST: OnceLock<Fast> = OnceLock::new();
 
+/// Calls are watched by a tracer or a seccomp filter: they all go through the run loop, for the rest of the process.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// See [`WATCHED`].
+pub fn watch() {
+    WATCHED.store(true, Ordering::Relaxed);
+}
+
 /// Prepares [`call`] for this process; false if all calls go through the run loop.
 pub fn prepare(arch: &'static dyn Arch, mm: &Mm) -> bool {
     let abi = arch.abi();
@@ -66,7 +75,7 @@ pub fn call(cpu: &mut CpuState) -> bool {
     let Some(fast) = FAST.get() else { return false };
     let (number, args) = fast.arch.syscall_regs(cpu);
     let result = match fast.instant.get(number as usize) {
-        Some(&host) if host != 0 && !gdb::running() => raw_syscall(i64::from(host) - 1, args),
+        Some(&host) if host != 0 && !gdb::running() && !WATCHED.load(Ordering::Relaxed) => raw_syscall(i64::from(host) - 1, args),
         _ if fast.vdso.contains(&cpu.pc()) => match vdso_call(fast.mem, fast.arch.abi(), number, &args) {
             Some(result) => result,
             None => return false,

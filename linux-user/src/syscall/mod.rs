@@ -23,6 +23,7 @@ use crate::errno::{Errno, SysResult};
 use crate::guest_mem::GuestMem;
 use crate::strace;
 use crate::task::Task;
+use crate::trace::tracer;
 use crate::{process, signal};
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
@@ -74,6 +75,52 @@ impl SysCx<'_> {
         crate::proc_view::redirect(self.task, path, follow)
             .unwrap_or_else(|| crate::paths::host_path(self.task.fs.sysroot.as_deref(), path, follow))
     }
+}
+
+impl SysCx<'_> {
+    /// Writes an `int` of the guest, unless the pointer is null.
+    pub fn write_int(&self, addr: u64, value: i32) -> Result<(), Errno> {
+        if addr == 0 {
+            return Ok(());
+        }
+        self.mem.write(addr, &if self.abi.info().big_endian { value.swap_bytes() } else { value })
+    }
+
+    /// Reads a `long` of the guest.
+    pub fn read_long(&self, addr: u64) -> Result<u64, Errno> {
+        let mut raw = [0; 8];
+        let info = self.abi.info();
+        self.mem.copy_in(addr, &mut raw[..info.word])?;
+        Ok(match (info.big_endian, info.word) {
+            (false, _) => u64::from_le_bytes(raw),
+            (true, 8) => u64::from_be_bytes(raw),
+            (true, _) => u64::from(u32::from_be_bytes([raw[0], raw[1], raw[2], raw[3]])),
+        })
+    }
+
+    /// Writes a `long` of the guest.
+    pub fn write_long(&self, addr: u64, value: u64) -> Result<(), Errno> {
+        let info = self.abi.info();
+        match (info.big_endian, info.word) {
+            (false, word) => self.mem.copy_out(addr, &value.to_le_bytes()[..word]),
+            (true, word) => self.mem.copy_out(addr, &value.to_be_bytes()[8 - word..]),
+        }
+    }
+}
+
+/// Writes a structure in the host's layout to the guest.
+pub fn write_host_struct(
+    cx: &SysCx<'_>,
+    ty: syscall_tables::Ty,
+    addr: u64,
+    host: &[u64],
+) -> Result<(), Errno> {
+    plain::write_struct(cx, ty, addr, host)
+}
+
+/// Runs a call by its table row, for handlers that only add to it.
+pub fn run_plain(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
+    plain::run(cx, call.desc(), args)
 }
 
 macro_rules! handler_table {
