@@ -263,7 +263,6 @@ static void attach(void) {
     char regs[1024];
     CHECK(regs_of(pid, regs, sizeof regs) > 100);
     CHECK(!ptrace(PTRACE_DETACH, pid, 0, 0));
-    write(p[1], "x", 1);
     CHECK(!ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD));
     CHECK(!ptrace(PTRACE_INTERRUPT, pid, 0, 0));
     st = wait_for(pid);

@@ -208,30 +208,14 @@ fn timed_wait(cx: &mut SysCx<'_>, a: &[u64; 6], time: StructId) -> SysResult {
     Ok(found)
 }
 
-/// `waitid`
-pub fn sys_waitid(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
-    if let Some(result) = native(cx, CallId::Waitid, a) {
-        return result;
+/// Writes what `waitid` says. The kernel writes these fields and leaves the rest of the structure alone.
+pub fn write_wait_info(cx: &SysCx<'_>, addr: u64, info: &SigInfo) -> Result<(), Errno> {
+    let union = if cx.abi.info().word == 8 { 16 } else { 12 };
+    let values = [info.signo(), info.errno(), info.code(), info.pid(), info.uid() as i32, info.status()];
+    for (at, value) in [0, 4, 8, union, union + 4, union + 8].into_iter().zip(values) {
+        write_int(cx, addr + at, value as u32)?;
     }
-    let mut raw = [0u8; SIGINFO_SIZE];
-    let usage = Ty::Struct(structs::RUSAGE);
-    let mut buffer = vec![0u64; element(usage, HOST).0 / 8];
-    let info = if a[2] == 0 { 0 } else { raw.as_mut_ptr() as u64 };
-    let rusage = if a[4] == 0 { 0 } else { buffer.as_mut_ptr() as u64 };
-    let result = safe_syscall(libc::SYS_waitid, [a[0], a[1], info, a[3], rusage, 0])?;
-    if a[2] != 0 {
-        // The kernel writes these and leaves the rest of the structure alone.
-        let info = SigInfo::from_raw(raw);
-        let union = if cx.abi.info().word == 8 { 16 } else { 12 };
-        let values = [info.signo(), info.errno(), info.code(), info.pid(), info.uid() as i32, info.status()];
-        for (at, value) in [0, 4, 8, union, union + 4, union + 8].into_iter().zip(values) {
-            write_int(cx, a[2] + at, value as u32)?;
-        }
-    }
-    if a[4] != 0 {
-        write_struct(cx, usage, a[4], &buffer)?;
-    }
-    Ok(result)
+    Ok(())
 }
 
 fn read_info(cx: &SysCx<'_>, addr: u64, sig: u64) -> Result<SigInfo, Errno> {

@@ -3,7 +3,10 @@
 use super::SysCx;
 use crate::errno::{Errno, SysResult};
 use crate::sys::{raw_syscall, safe_syscall};
-use syscall_tables::flags;
+use crate::trace::tracer;
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use syscall_tables::{CallId, flags};
 
 const O_NOFOLLOW: u64 = libc::O_NOFOLLOW as u64;
 const AT_FDCWD: u64 = libc::AT_FDCWD as i64 as u64;
@@ -25,11 +28,43 @@ fn open_at(cx: &mut SysCx<'_>, dirfd: u64, path: u64, flags: u64, mode: u64) -> 
         return safe_syscall(libc::SYS_openat, [dirfd, cx.mem.host_opt(path, 0)?, flags, mode, 0, 0]);
     }
     let path = cx.path(path)?;
+    note_memory_file(&path, flags);
     if let Some(result) = crate::proc_view::open(cx.task, dirfd, &path, flags) {
         return result;
     }
     let path = cx.host_path(&path, flags & O_NOFOLLOW == 0);
     safe_syscall(libc::SYS_openat, [dirfd, path.as_ptr() as u64, flags, mode, 0, 0])
+}
+
+/// `write`, which may be to another process's memory.
+pub fn sys_write(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let result = super::run_plain(cx, CallId::Write, a)?;
+    if MEMORY_FILES.load(Ordering::Relaxed) {
+        let args = [a[0], 0, libc::SEEK_CUR as u64, 0, 0, 0];
+        if let Ok(end) = raw_syscall(libc::SYS_lseek, args) {
+            tracer::file_written(a[0] as i32, end.wrapping_sub(result), result);
+        }
+    }
+    Ok(result)
+}
+
+/// `pwrite64`, as [`sys_write`].
+pub fn sys_pwrite64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let result = super::run_plain(cx, CallId::Pwrite64, a)?;
+    if MEMORY_FILES.load(Ordering::Relaxed) {
+        tracer::file_written(a[0] as i32, a[3], result);
+    }
+    Ok(result)
+}
+
+/// A descriptor of `/proc/PID/mem` that can be written was opened: writes are looked at.
+static MEMORY_FILES: AtomicBool = AtomicBool::new(false);
+
+fn note_memory_file(path: &CStr, flags: u64) {
+    let path = path.to_bytes();
+    if path.starts_with(b"/proc/") && path.ends_with(b"/mem") && flags & libc::O_ACCMODE as u64 != 0 {
+        MEMORY_FILES.store(true, Ordering::Relaxed);
+    }
 }
 
 /// `openat2`: a structure that may be longer than we know, as long as the rest is zero.

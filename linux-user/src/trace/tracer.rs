@@ -17,7 +17,7 @@ use bytemuck::Zeroable;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use syscall_tables::{Ty, structs};
 
 const WNOHANG: u64 = 1;
@@ -84,8 +84,6 @@ struct Tracers {
 static ACTIVE: AtomicBool = AtomicBool::new(false);
 static TRACERS: Mutex<Tracers> =
     Mutex::new(Tracers { tracees: BTreeMap::new(), early: BTreeSet::new(), born: BTreeMap::new() });
-/// Descriptors of `/proc/PID/mem` that the guest may write to exist.
-pub static MEMORY_FILES: AtomicI32 = AtomicI32::new(0);
 
 fn ptrace(what: u64, tid: i32, addr: u64, data: u64) -> SysResult {
     raw_syscall(libc::SYS_ptrace, [what, tid as u64, addr, data, 0, 0])
@@ -511,7 +509,7 @@ pub fn sys_waitid(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
                 // SAFETY: no arguments.
                 let mut info = SigInfo::user(libc::SIGCHLD, CLD_TRAPPED, tid, unsafe { libc::getuid() });
                 info.raw[24..28].copy_from_slice(&status.to_ne_bytes());
-                cx.task.arch.write_siginfo(&cx.task.mm, a[2], &info)?;
+                crate::signal::write_wait_info(cx, a[2], &info)?;
             }
             return Ok(0);
         }
@@ -530,7 +528,7 @@ pub fn sys_waitid(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
                 let own = WNOHANG | WSTOPPED | WALL;
                 let args = [u64::from(libc::P_PID), info.pid() as u64, taken.as_mut_ptr() as u64, own, 0, 0];
                 if siginfo(info.pid()) == Err(Errno::ESRCH) {
-                    cx.task.arch.write_siginfo(&cx.task.mm, a[2], &info)?;
+                    crate::signal::write_wait_info(cx, a[2], &info)?;
                     return Ok(0);
                 }
                 raw_syscall(libc::SYS_waitid, args)?;
@@ -542,7 +540,7 @@ pub fn sys_waitid(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
             lock(&TRACERS).forget(info.pid());
         }
         if a[2] != 0 {
-            cx.task.arch.write_siginfo(&cx.task.mm, a[2], &info)?;
+            crate::signal::write_wait_info(cx, a[2], &info)?;
         }
         if a[4] != 0 {
             crate::syscall::write_host_struct(cx, Ty::Struct(structs::RUSAGE), a[4], &usage)?;
