@@ -5,8 +5,8 @@ use super::{AltStack, SigAction, SigInfo, action, ss};
 use crate::errno::{Errno, SysResult};
 use crate::host_signal::{self, NSIG, SIGINFO_SIZE, SYNC_MASK, bit};
 use crate::sys::{raw_syscall, safe_syscall};
-use crate::syscall::{SysCx, native, read_struct, write_struct};
-use syscall_tables::{CallId, HOST, StructId, Ty, element, structs};
+use crate::syscall::{SysCx, read_struct};
+use syscall_tables::{StructId, Ty, structs};
 
 /// `sizeof(sigset_t)` of the kernel.
 const SET_SIZE: u64 = 8;

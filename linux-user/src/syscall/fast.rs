@@ -75,7 +75,9 @@ pub fn call(cpu: &mut CpuState) -> bool {
     let Some(fast) = FAST.get() else { return false };
     let (number, args) = fast.arch.syscall_regs(cpu);
     let result = match fast.instant.get(number as usize) {
-        Some(&host) if host != 0 && !gdb::running() && !WATCHED.load(Ordering::Relaxed) => raw_syscall(i64::from(host) - 1, args),
+        Some(&host) if host != 0 && !gdb::running() && !WATCHED.load(Ordering::Relaxed) => {
+            raw_syscall(i64::from(host) - 1, args)
+        }
         _ if fast.vdso.contains(&cpu.pc()) => match vdso_call(fast.mem, fast.arch.abi(), number, &args) {
             Some(result) => result,
             None => return false,

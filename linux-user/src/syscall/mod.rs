@@ -108,16 +108,6 @@ impl SysCx<'_> {
     }
 }
 
-/// Writes a structure in the host's layout to the guest.
-pub fn write_host_struct(
-    cx: &SysCx<'_>,
-    ty: syscall_tables::Ty,
-    addr: u64,
-    host: &[u64],
-) -> Result<(), Errno> {
-    plain::write_struct(cx, ty, addr, host)
-}
-
 /// Runs a call by its table row, for handlers that only add to it.
 pub fn run_plain(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
     plain::run(cx, call.desc(), args)

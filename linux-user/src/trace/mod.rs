@@ -358,7 +358,11 @@ pub fn changed_call(task: &mut Task) -> Entry {
     let (again, args) = task.arch.syscall_regs(&task.cpu);
     match &task.trace {
         Some(block) if block.changed & 4 != 0 => {
-            if block.nr as u32 == u32::MAX { Entry::Skip } else { Entry::Run(block.nr, args) }
+            if block.nr as u32 == u32::MAX {
+                Entry::Skip
+            } else {
+                Entry::Run(block.nr, args)
+            }
         }
         _ if again as u32 == u32::MAX => Entry::Skip,
         _ => Entry::Run(again, args),

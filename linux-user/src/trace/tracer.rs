@@ -97,10 +97,7 @@ fn siginfo(tid: i32) -> Result<[u8; SIGINFO_SIZE], Errno> {
 
 fn tgid_of(tid: i32) -> i32 {
     let status = std::fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok())
-        .unwrap_or(tid)
+    status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok()).unwrap_or(tid)
 }
 
 fn own_tid() -> i32 {
@@ -125,7 +122,8 @@ fn peek(tid: i32, addr: u64, buf: &mut [u8]) -> Result<(), Errno> {
 }
 
 fn poke(tid: i32, addr: u64, bytes: &[u8]) -> Result<(), Errno> {
-    let file = std::fs::File::options().write(true).open(format!("/proc/{tid}/mem")).map_err(|_| Errno::EIO)?;
+    let file =
+        std::fs::File::options().write(true).open(format!("/proc/{tid}/mem")).map_err(|_| Errno::EIO)?;
     file.write_all_at(bytes, addr).map_err(|_| Errno::EIO)
 }
 
@@ -368,7 +366,10 @@ impl Tracers {
 
     /// A stop that a wait for `select` may report.
     fn reportable(&mut self, select: impl Fn(i32, &Tracee) -> bool) -> Option<i32> {
-        self.tracees.iter().find(|(tid, tracee)| tracee.report.is_some() && select(**tid, tracee)).map(|(tid, _)| *tid)
+        self.tracees
+            .iter()
+            .find(|(tid, tracee)| tracee.report.is_some() && select(**tid, tracee))
+            .map(|(tid, _)| *tid)
     }
 }
 
@@ -440,7 +441,7 @@ pub fn sys_wait4(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         if let Some((tid, status)) = pending(|tid, tracee| selects(pid, tid, tracee), true) {
             cx.write_int(a[1], status << 8 | 0x7f)?;
             if a[3] != 0 {
-                crate::syscall::write_host_struct(cx, Ty::Struct(structs::RUSAGE), a[3], &[0; 18])?;
+                crate::syscall::write_struct(cx, Ty::Struct(structs::RUSAGE), a[3], &[0; 18])?;
             }
             return Ok(tid as u64);
         }
@@ -459,7 +460,7 @@ pub fn sys_wait4(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         }
         cx.write_int(a[1], status)?;
         if a[3] != 0 && tid != 0 {
-            crate::syscall::write_host_struct(cx, Ty::Struct(structs::RUSAGE), a[3], &usage)?;
+            crate::syscall::write_struct(cx, Ty::Struct(structs::RUSAGE), a[3], &usage)?;
         }
         return Ok(tid as u64);
     }
@@ -543,7 +544,7 @@ pub fn sys_waitid(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
             crate::signal::write_wait_info(cx, a[2], &info)?;
         }
         if a[4] != 0 {
-            crate::syscall::write_host_struct(cx, Ty::Struct(structs::RUSAGE), a[4], &usage)?;
+            crate::syscall::write_struct(cx, Ty::Struct(structs::RUSAGE), a[4], &usage)?;
         }
         return Ok(0);
     }
