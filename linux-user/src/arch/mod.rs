@@ -53,6 +53,16 @@ pub mod nt {
     pub const ARM_HW_WATCH: u32 = 0x403;
     pub const ARM_SYSTEM_CALL: u32 = 0x404;
     pub const ARM_PAC_MASK: u32 = 0x406;
+    pub const RISCV_VECTOR: u32 = 0x901;
+}
+
+/// The answer to a hardware probe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Probe {
+    /// The value.
+    pub value: u64,
+    /// It is a set of bits rather than a number.
+    pub is_set: bool,
 }
 
 /// How the debugger sees one register.
@@ -129,7 +139,7 @@ pub trait Arch: SignalArch + Send + Sync {
     fn cpuinfo(&self, processors: usize) -> String;
 
     /// The value of a hardware probe key, on guests whose kernel has that call.
-    fn hwprobe(&self, key: i64) -> Option<u64> {
+    fn hwprobe(&self, key: i64) -> Option<Probe> {
         let _ = key;
         None
     }
@@ -155,7 +165,7 @@ pub trait Arch: SignalArch + Send + Sync {
     fn gdb_description(&self) -> &str;
 
     /// Registers in the order of the target description.
-    fn gdb_registers(&self) -> &'static [GdbRegister];
+    fn gdb_registers(&self) -> &[GdbRegister];
 
     /// Reads one of these, little-endian.
     fn gdb_read(&self, engine: &Engine, cpu: &CpuState, index: usize) -> Vec<u8>;

@@ -169,22 +169,51 @@ pub fn sys_setrlimit(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 /// `riscv_hwprobe`: fills the values of the keys asked for; an unknown key becomes -1. All processors are alike.
 pub fn sys_riscv_hwprobe(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     const WHICH_CPUS: u64 = 1;
-    if a[4] & !WHICH_CPUS != 0 {
+    let (pairs, count, size, cpus) = (a[0], a[1], a[2], a[3]);
+    let which = a[4] & WHICH_CPUS != 0;
+    if a[4] & !WHICH_CPUS != 0 || which && (size == 0 || cpus == 0) {
         return Err(Errno::EINVAL);
     }
-    if a[4] & WHICH_CPUS != 0 {
-        // Which processors have these values: a question about a machine with different ones.
+    let mut set = vec![0u8; (size as usize).min(128)];
+    if cpus != 0 {
+        cx.mem.copy_in(cpus, &mut set)?;
+    } else if size != 0 {
         return Err(Errno::EINVAL);
     }
-    for index in 0..a[1] {
-        let at = a[0].wrapping_add(16 * index);
-        let key: i64 = cx.mem.read(at)?;
-        let (key, value) = match cx.arch.hwprobe(key) {
-            Some(value) => (key, value),
-            None => (-1, 0),
-        };
-        cx.mem.write(at, &key)?;
-        cx.mem.write(at.wrapping_add(8), &value)?;
+    let empty = set.iter().all(|byte| *byte == 0);
+    if empty && !which && size != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let mut all_match = true;
+    for index in 0..count {
+        let at = pairs.wrapping_add(16 * index);
+        let mut pair = [0; 16];
+        cx.mem.copy_in(at, &mut pair)?;
+        let word = |n: usize| u64::from_le_bytes(pair[n..n + 8].try_into().expect("eight bytes"));
+        let (key, asked) = (word(0), word(8));
+        let known = cx.arch.hwprobe(key as i64);
+        if which {
+            all_match &=
+                known.is_some_and(|p| if p.is_set { p.value & asked == asked } else { p.value == asked });
+            if known.is_none() {
+                cx.mem.write(at, &u64::MAX)?;
+                cx.mem.write(at.wrapping_add(8), &0u64)?;
+            }
+            continue;
+        }
+        cx.mem.write(at, &if known.is_some() { key } else { u64::MAX })?;
+        cx.mem.write(at.wrapping_add(8), &known.map_or(0, |p| p.value))?;
+    }
+    if which {
+        if !all_match {
+            set.fill(0);
+        } else if empty {
+            let words = set.len().next_multiple_of(8);
+            set.resize(words, 0);
+            raw_syscall(libc::SYS_sched_getaffinity, [0, words as u64, set.as_mut_ptr() as u64, 0, 0, 0])?;
+        }
+        set.truncate(size as usize);
+        cx.mem.copy_out(cpus, &set)?;
     }
     Ok(0)
 }

@@ -298,7 +298,7 @@ impl Arch for Aarch64 {
         &self.target_xml
     }
 
-    fn gdb_registers(&self) -> &'static [GdbRegister] {
+    fn gdb_registers(&self) -> &[GdbRegister] {
         gdb::REGISTERS
     }
 

@@ -26,31 +26,62 @@ pub static REGISTERS: &[GdbRegister] = registers!(
     "fflags" 32, "frm" 32, "fcsr" 32,
 );
 
-/// In the order of the description.
-pub fn registers(xlen: u32) -> &'static [GdbRegister] {
-    static NARROW: std::sync::LazyLock<Vec<GdbRegister>> = std::sync::LazyLock::new(|| {
-        let narrow =
-            |(n, r): (usize, &GdbRegister)| GdbRegister { bits: if n <= PC { 32 } else { r.bits }, ..*r };
-        REGISTERS.iter().enumerate().map(narrow).collect()
-    });
-    if xlen == 32 { &NARROW } else { REGISTERS }
+/// Index of v0, behind which the vector registers and vstart, vl, vtype, vcsr and vlenb stand.
+pub const V0: usize = 68;
+
+const VECTOR_NAMES: [&str; 37] = [
+    "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
+    "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30",
+    "v31", "vstart", "vl", "vtype", "vcsr", "vlenb",
+];
+
+/// In the order of the description. `vlen` is zero without vectors.
+pub fn registers(xlen: u32, vlen: u32) -> Vec<GdbRegister> {
+    let narrow =
+        |(n, r): (usize, &GdbRegister)| GdbRegister { bits: if n <= PC { xlen } else { r.bits }, ..*r };
+    let mut list: Vec<GdbRegister> = REGISTERS.iter().enumerate().map(narrow).collect();
+    if vlen != 0 {
+        let vector =
+            |(n, name): (usize, &&'static str)| GdbRegister { name, bits: if n < 32 { vlen } else { xlen } };
+        list.extend(VECTOR_NAMES.iter().enumerate().map(vector));
+    }
+    list
+}
+
+/// The types of a vector register: a union of vectors of each element size.
+fn vector_types(vlen: u32) -> String {
+    let sizes =
+        [("bytes", "uint8", 8), ("shorts", "uint16", 16), ("words", "uint32", 32), ("longs", "uint64", 64)];
+    let mut types = String::new();
+    let mut fields = String::new();
+    for (name, element, bits) in sizes.iter().filter(|(_, _, bits)| *bits <= vlen) {
+        types += &format!("<vector id=\"{name}\" type=\"{element}\" count=\"{}\"/>", vlen / bits);
+        fields = format!("<field name=\"{}\" type=\"{name}\"/>{fields}", &name[..1]);
+    }
+    format!("{types}<union id=\"riscv_vector\">{fields}</union>")
 }
 
 /// `target.xml`.
-pub fn target_xml(xlen: u32) -> String {
+pub fn target_xml(xlen: u32, vlen: u32) -> String {
     let mut xml = format!(
         "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target version=\"1.0\">\
          <architecture>riscv:rv{xlen}</architecture><osabi>GNU/Linux</osabi>\
          <feature name=\"org.gnu.gdb.riscv.cpu\">",
     );
-    for (index, register) in registers(xlen).iter().enumerate() {
+    for (index, register) in registers(xlen, vlen).iter().enumerate() {
         if index == F0 {
             xml += "</feature><feature name=\"org.gnu.gdb.riscv.fpu\">";
+        } else if index == V0 {
+            xml += "</feature><feature name=\"org.gnu.gdb.riscv.vector\">";
+            xml += &vector_types(vlen);
+        } else if index == V0 + 32 {
+            xml += "</feature><feature name=\"org.gnu.gdb.riscv.csr\">";
         }
         let kind = match index {
             1 | PC => " type=\"code_ptr\"",
             2..=4 | 8 => " type=\"data_ptr\"",
             F0..FFLAGS => " type=\"ieee_double\"",
+            V0.. if index < V0 + 32 => " type=\"riscv_vector\"",
             _ => " type=\"int\"",
         };
         xml += &format!("<reg name=\"{}\" bitsize=\"{}\"{kind}/>", register.name, register.bits);

@@ -2,13 +2,15 @@
 //!
 //! ABI source: the kernel's `arch/riscv` UAPI headers and its `Documentation/arch/riscv`.
 
+mod facts;
 pub mod gdb;
 pub mod signal;
 mod vdso;
+pub mod vector;
 
-use super::{Arch, GdbRegister, Hwcaps, Placement, Vdso, nt};
+use super::{Arch, GdbRegister, Hwcaps, Placement, Probe, Vdso, nt};
 use crate::cpu::CpuState;
-use crate::errno::Errno;
+use crate::errno::{Errno, SysResult};
 use crate::host_signal::SIGINFO_SIZE;
 use crate::mm::Mm;
 use crate::signal::{BadFrame, Frame, Restored, SigInfo, SignalArch};
@@ -17,6 +19,7 @@ use guest_riscv::cpu as regs;
 use guest_riscv::cpu::{Cpu, Feature};
 use ir::SlotTable;
 use signal::Shape;
+use vector::VectorState;
 
 /// A RISC-V CPU model and where its registers are.
 pub struct Riscv {
@@ -25,6 +28,9 @@ pub struct Riscv {
     slots: SlotTable,
     vdso: Vdso,
     target_xml: String,
+    registers: Vec<GdbRegister>,
+    /// Bits of a vector register; zero without vectors.
+    vlen: u32,
 }
 
 /// a0: first argument and result.
@@ -37,12 +43,36 @@ const TP: u32 = 4;
 impl Riscv {
     /// The architecture with this CPU.
     pub fn new(cpu: Cpu) -> Riscv {
+        let vlen = if cpu.features.has(Feature::Zve32x) { cpu.vlen } else { 0 };
         Riscv {
             cpu,
             shape: Shape::of(cpu.xlen),
-            slots: regs::slot_table(),
+            slots: regs::slot_table_for(cpu.vlen),
             vdso: vdso::image(cpu.xlen),
-            target_xml: gdb::target_xml(cpu.xlen),
+            target_xml: gdb::target_xml(cpu.xlen, vlen),
+            registers: gdb::registers(cpu.xlen, vlen),
+            vlen,
+        }
+    }
+
+    /// A register of the debugger's vector feature: v0 to v31, then vstart, vl, vtype, vcsr, vlenb.
+    fn vector_register(&self, cpu: &CpuState, index: usize) -> Option<Vec<u8>> {
+        let state = VectorState::load(&self.slots, self.vlen, cpu);
+        let (bytes, word) = (self.vlen as usize / 8, self.cpu.xlen as usize / 8);
+        match index - gdb::V0 {
+            n @ 0..32 => state.data.get(n * bytes..(n + 1) * bytes).map(<[u8]>::to_vec),
+            n => state.controls(word).get((n - 32) * word..(n - 31) * word).map(<[u8]>::to_vec),
+        }
+    }
+
+    fn set_vector_register(&self, cpu: &mut CpuState, index: usize, value: &[u8]) {
+        let mut state = VectorState::load(&self.slots, self.vlen, cpu);
+        let bytes = self.vlen as usize / 8;
+        let n = index - gdb::V0;
+        if let Some(place) = state.data.get_mut(n * bytes..(n + 1) * bytes).filter(|p| p.len() == value.len())
+        {
+            place.copy_from_slice(value);
+            state.store(&self.slots, self.vlen, cpu);
         }
     }
 
@@ -60,6 +90,29 @@ impl Riscv {
     }
 }
 
+/// The options of this architecture. Vectors are on, and stay so over exec.
+fn prctl(vectors: bool, option: i32, args: [u64; 4]) -> SysResult {
+    const SET_CONTROL: i32 = 69;
+    const GET_CONTROL: i32 = 70;
+    const SET_ICACHE_FLUSH_CTX: i32 = 71;
+    const ON: u64 = 2;
+    const OFF: u64 = 1;
+    match option {
+        GET_CONTROL if vectors => Ok(ON),
+        SET_CONTROL if vectors => {
+            let (now, next) = (args[0] & 3, args[0] >> 2 & 3);
+            if args[0] >> 5 != 0 || now == 3 || next == 3 {
+                return Err(Errno::EINVAL);
+            }
+            // Once in use they cannot be turned off, and here they always are.
+            if now == OFF || next == OFF { Err(Errno::EPERM) } else { Ok(0) }
+        }
+        // Where a thread or the process may skip its own fences: ours reach every thread.
+        SET_ICACHE_FLUSH_CTX if args[0] <= 1 && args[1] <= 1 => Ok(0),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
 impl SignalArch for Riscv {
     fn sigaction_has_restorer(&self) -> bool {
         false
@@ -73,11 +126,11 @@ impl SignalArch for Riscv {
         frame: &Frame<'_>,
     ) -> Result<(), BadFrame> {
         let vdso = mm.lock().image.vdso.start;
-        signal::push(self.shape, engine, cpu, mm.mem(), frame, vdso + self.vdso.sigreturn)
+        signal::push(self.shape, self.vlen, engine, cpu, mm.mem(), frame, vdso + self.vdso.sigreturn)
     }
 
     fn pop_frame(&self, engine: &Engine, cpu: &mut CpuState, mm: &Mm) -> Result<Restored, BadFrame> {
-        signal::pop(self.shape, engine, cpu, mm.mem())
+        signal::pop(self.shape, self.vlen, engine, cpu, mm.mem())
     }
 
     fn write_siginfo(&self, mm: &Mm, addr: u64, info: &SigInfo) -> Result<(), Errno> {
@@ -88,6 +141,10 @@ impl SignalArch for Riscv {
         let mut raw = [0; SIGINFO_SIZE];
         mm.mem().copy_in(addr, &mut raw)?;
         Ok(SigInfo::from_abi(self.abi(), raw))
+    }
+
+    fn prctl(&self, _cpu: &mut CpuState, option: i32, args: [u64; 4]) -> SysResult {
+        prctl(self.vlen != 0, option, args)
     }
 
     fn stack_pointer(&self, cpu: &CpuState) -> u64 {
@@ -140,6 +197,9 @@ impl Arch for Riscv {
 
     fn start(&self, cpu: &mut CpuState, entry: u64, sp: u64) {
         cpu.state_mut().fill(0);
+        if self.vlen != 0 {
+            VectorState::reset(&self.slots, self.vlen, cpu);
+        }
         self.set_sp(cpu, sp);
         cpu.set_pc(entry);
     }
@@ -170,7 +230,8 @@ impl Arch for Riscv {
     }
 
     fn min_signal_stack(&self) -> u64 {
-        self.shape.size as u64
+        let size = if self.vlen == 0 { self.shape.size } else { self.shape.size_with(self.vlen) };
+        size as u64
     }
 
     fn vdso(&self) -> Option<&Vdso> {
@@ -178,47 +239,12 @@ impl Arch for Riscv {
     }
 
     fn cpuinfo(&self, processors: usize) -> String {
-        let isa = self.cpu.isa();
-        let mmu = if self.cpu.xlen == 32 { "sv32" } else { "sv48" };
-        (0..processors)
-            .map(|n| {
-                format!(
-                    "processor\t: {n}\nhart\t\t: {n}\nisa\t\t: {isa}\nmmu\t\t: {mmu}\nmvendorid\t: 0x0\n\
-                     marchid\t\t: 0x0\nmimpid\t\t: 0x0\n\n"
-                )
-            })
-            .collect()
+        facts::cpuinfo(&self.cpu, processors)
     }
 
-    fn hwprobe(&self, key: i64) -> Option<u64> {
-        // Keys and bits: UAPI asm/hwprobe.h.
-        let has = |f| self.cpu.features.has(f);
-        match key {
-            0..=2 => Some(0),
-            3 => Some(u64::from(has(Feature::M) && has(Feature::A))),
-            4 => {
-                let bits = [
-                    (0, Feature::F),
-                    (1, Feature::C),
-                    (3, Feature::Zba),
-                    (4, Feature::Zbb),
-                    (5, Feature::Zbs),
-                    (6, Feature::Zicboz),
-                    (7, Feature::Zbc),
-                    (8, Feature::Zbkb),
-                    (10, Feature::Zbkx),
-                    (27, Feature::Zfh),
-                    (28, Feature::Zfhmin),
-                    (34, Feature::Zacas),
-                    (35, Feature::Zicond),
-                ];
-                Some(bits.iter().filter(|(_, f)| has(*f)).fold(0, |m, (bit, _)| m | 1 << bit))
-            }
-            // Misaligned accesses are fast: they are the host's.
-            5 => Some(3),
-            6 => Some(64),
-            _ => None,
-        }
+    fn hwprobe(&self, key: i64) -> Option<Probe> {
+        let value = facts::probe(&self.cpu, key, self.placement().task_size)?;
+        Some(Probe { value, is_set: facts::is_set(key) })
     }
 
     fn dump(&self, engine: &Engine, cpu: &CpuState, vectors: bool) -> String {
@@ -241,7 +267,11 @@ impl Arch for Riscv {
     }
 
     fn regsets(&self) -> &'static [u32] {
-        &[nt::PRSTATUS, nt::PRFPREG]
+        if self.vlen == 0 {
+            &[nt::PRSTATUS, nt::PRFPREG]
+        } else {
+            &[nt::PRSTATUS, nt::PRFPREG, nt::RISCV_VECTOR]
+        }
     }
 
     fn regset(&self, engine: &Engine, cpu: &CpuState, note: u32) -> Option<Vec<u8>> {
@@ -254,6 +284,12 @@ impl Arch for Riscv {
             nt::PRFPREG => {
                 let mut bytes: Vec<u8> = all.f.iter().flat_map(|f| f.to_le_bytes()).collect();
                 bytes.extend(u64::from(all.fcsr).to_le_bytes());
+                Some(bytes)
+            }
+            nt::RISCV_VECTOR if self.vlen != 0 => {
+                let state = VectorState::load(&self.slots, self.vlen, cpu);
+                let mut bytes = state.controls(self.cpu.xlen as usize / 8);
+                bytes.extend_from_slice(&state.data);
                 Some(bytes)
             }
             _ => None,
@@ -274,6 +310,15 @@ impl Arch for Riscv {
                 all.f = std::array::from_fn(word);
                 all.fcsr = word(32) as u32 & 0xff;
             }
+            (nt::RISCV_VECTOR, len) => {
+                let word = self.cpu.xlen as usize / 8;
+                if self.vlen == 0 || len != 5 * word + 4 * self.vlen as usize {
+                    return false;
+                }
+                let state = VectorState::from_parts(bytes, word, bytes[5 * word..].to_vec());
+                state.store(&self.slots, self.vlen, cpu);
+                return true;
+            }
             _ => return false,
         }
         signal::store(engine, cpu, &all);
@@ -284,8 +329,8 @@ impl Arch for Riscv {
         &self.target_xml
     }
 
-    fn gdb_registers(&self) -> &'static [GdbRegister] {
-        gdb::registers(self.cpu.xlen)
+    fn gdb_registers(&self) -> &[GdbRegister] {
+        &self.registers
     }
 
     fn gdb_read(&self, engine: &Engine, cpu: &CpuState, index: usize) -> Vec<u8> {
@@ -298,11 +343,15 @@ impl Arch for Riscv {
             gdb::F0..gdb::FFLAGS => all.f[index - gdb::F0].to_le_bytes().to_vec(),
             gdb::FFLAGS => (all.fcsr & 31).to_le_bytes().to_vec(),
             66 => (all.fcsr >> 5).to_le_bytes().to_vec(),
+            gdb::V0.. => self.vector_register(cpu, index).unwrap_or_default(),
             _ => all.fcsr.to_le_bytes().to_vec(),
         }
     }
 
     fn gdb_write(&self, engine: &Engine, cpu: &mut CpuState, index: usize, value: &[u8]) {
+        if index >= gdb::V0 {
+            return self.set_vector_register(cpu, index, value);
+        }
         let mut wide = [0; 8];
         let len = value.len().min(8);
         wide[..len].copy_from_slice(&value[..len]);

@@ -2,6 +2,7 @@
 //!
 //! Layout source: UAPI `asm/sigcontext.h`, `asm/ucontext.h`, `asm/ptrace.h`. Building and reading are pure.
 
+use super::vector::VectorState;
 use crate::cpu::CpuState;
 use crate::guest_mem::GuestMem;
 use crate::signal::{AltStack, BadFrame, Frame, Restored};
@@ -55,6 +56,21 @@ impl Shape {
         Shape { abi, word, stack, mask, regs, fp, size: fp + FP_SIZE }
     }
 
+    /// `struct __sc_riscv_v_state`: five words and a pointer, aligned to 16.
+    const fn vector_head(&self) -> usize {
+        (6 * self.word).next_multiple_of(16)
+    }
+
+    /// Bytes of the vector record with its header, for registers of `vlen` bits.
+    pub const fn vector_size(&self, vlen: u32) -> usize {
+        8 + self.vector_head() + 4 * vlen as usize
+    }
+
+    /// The largest frame.
+    pub const fn size_with(&self, vlen: u32) -> usize {
+        (self.size + self.vector_size(vlen)).next_multiple_of(16)
+    }
+
     fn put_word(&self, bytes: &mut [u8], at: usize, value: u64) {
         bytes[at..at + self.word].copy_from_slice(&value.to_le_bytes()[..self.word]);
     }
@@ -78,11 +94,32 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
+/// RISCV_V_MAGIC.
+const VECTOR_MAGIC: u32 = 0x5346_5457;
+
 /// Builds the frame: its address, its bytes and the registers for the handler.
-pub fn encode(shape: Shape, regs: &Regs, frame: &Frame<'_>, trampoline: u64) -> (u64, Vec<u8>, Regs) {
-    let addr = frame.sp.wrapping_sub(shape.size as u64) & !15;
-    let mut bytes = vec![0; shape.size];
+pub fn encode(
+    shape: Shape,
+    regs: &Regs,
+    vector: Option<&VectorState>,
+    frame: &Frame<'_>,
+    trampoline: u64,
+) -> (u64, Vec<u8>, Regs) {
+    let size = vector.map_or(shape.size, |v| shape.size_with(8 * v.data.len() as u32 / 32));
+    let addr = frame.sp.wrapping_sub(size as u64) & !15;
+    let mut bytes = vec![0; size];
     let b = &mut bytes;
+    if let Some(v) = vector {
+        // The header is in the last words of the floating-point state, the record behind it; an empty header ends the list.
+        let (header, record) = (shape.size - 8, shape.size);
+        let data = record + shape.vector_head();
+        put(b, header, VECTOR_MAGIC.to_le_bytes());
+        put(b, header + 4, ((data - header + v.data.len()) as u32).to_le_bytes());
+        let controls = v.controls(shape.word);
+        b[record..record + controls.len()].copy_from_slice(&controls);
+        shape.put_word(b, record + controls.len(), addr + data as u64);
+        b[data..data + v.data.len()].copy_from_slice(&v.data);
+    }
     put(b, 0, frame.info.to_abi(shape.abi));
     shape.put_word(b, shape.stack, frame.altstack.sp);
     put(b, shape.stack + shape.word, frame.altstack.flags.to_le_bytes());
@@ -117,6 +154,26 @@ pub fn decode(shape: Shape, bytes: &[u8]) -> Result<(Regs, Restored), BadFrame> 
         size: shape.word_at(bytes, shape.stack + 2 * shape.word),
     };
     Ok((regs, Restored { mask: u64_at(bytes, shape.mask), altstack }))
+}
+
+/// The vector record of a frame: its five control words and the address of the registers. `None`: there is none.
+pub fn vector_record(shape: Shape, vlen: u32, bytes: &[u8]) -> Result<Option<(Vec<u8>, u64)>, BadFrame> {
+    let header = shape.size - 8;
+    if u32_at(bytes, header - 4) != 0 {
+        return Err(BadFrame);
+    }
+    match (u32_at(bytes, header), u32_at(bytes, header + 4) as usize) {
+        (0, 0) => Ok(None),
+        (VECTOR_MAGIC, size) if size == shape.vector_size(vlen) && bytes.len() >= header + size + 8 => {
+            let record = shape.size;
+            let pointer = shape.word_at(bytes, record + 5 * shape.word);
+            if u64_at(bytes, header + size) != 0 {
+                return Err(BadFrame);
+            }
+            Ok(Some((bytes[record..record + 5 * shape.word].to_vec(), pointer)))
+        }
+        _ => Err(BadFrame),
+    }
 }
 
 /// fflags has the engine's five flags in reverse order.
@@ -157,27 +214,44 @@ pub fn store(engine: &Engine, cpu: &mut CpuState, values: &Regs) {
     cpu.clear_monitor();
 }
 
-/// Writes a frame to guest memory and enters the handler.
+/// Writes a frame to guest memory and enters the handler. `vlen` is zero for CPUs without vectors.
 pub fn push(
     shape: Shape,
+    vlen: u32,
     engine: &Engine,
     cpu: &mut CpuState,
     mem: GuestMem,
     frame: &Frame<'_>,
     trampoline: u64,
 ) -> Result<(), BadFrame> {
-    let (addr, bytes, regs) = encode(shape, &load(engine, cpu), frame, trampoline);
+    let slots = engine.guest().slots();
+    let vector = (vlen != 0).then(|| VectorState::load(slots, vlen, cpu)).filter(VectorState::used);
+    let (addr, bytes, regs) = encode(shape, &load(engine, cpu), vector.as_ref(), frame, trampoline);
     mem.copy_out(addr, &bytes).map_err(|_| BadFrame)?;
     store(engine, cpu, &regs);
     Ok(())
 }
 
 /// Restores what the frame at the stack pointer holds.
-pub fn pop(shape: Shape, engine: &Engine, cpu: &mut CpuState, mem: GuestMem) -> Result<Restored, BadFrame> {
+pub fn pop(
+    shape: Shape,
+    vlen: u32,
+    engine: &Engine,
+    cpu: &mut CpuState,
+    mem: GuestMem,
+) -> Result<Restored, BadFrame> {
     let sp = load(engine, cpu).x[2];
-    let mut bytes = vec![0; shape.size];
-    mem.copy_in(sp, &mut bytes).map_err(|_| BadFrame)?;
+    let mut bytes = vec![0; shape.size_with(vlen)];
+    // Without a vector record nothing may be mapped behind the frame.
+    let got = mem.copy_in_partial(sp, &mut bytes);
+    bytes.truncate(got);
     let (values, restored) = decode(shape, &bytes)?;
+    if let Some((controls, pointer)) = vector_record(shape, vlen, &bytes)? {
+        let mut data = vec![0; 4 * vlen as usize];
+        mem.copy_in(pointer, &mut data).map_err(|_| BadFrame)?;
+        let state = VectorState::from_parts(&controls, shape.word, data);
+        state.store(engine.guest().slots(), vlen, cpu);
+    }
     store(engine, cpu, &values);
     Ok(restored)
 }
@@ -210,13 +284,44 @@ mod tests {
         for (xlen, size) in [(32, 944), (64, 1088)] {
             let shape = Shape::of(xlen);
             assert_eq!(shape.size, size);
-            let (addr, bytes, new) = encode(shape, &regs, &frame, 0x99_0000);
+            let (addr, bytes, new) = encode(shape, &regs, None, &frame, 0x99_0000);
             assert_eq!(addr % 16, 0);
             assert_eq!((new.x[0], new.x[1], new.x[2], new.x[10]), (0x40_2000, 0x99_0000, addr, 11));
             assert_eq!((new.x[11], new.x[12]), (addr, addr + 128));
             let (back, restored) = decode(shape, &bytes).expect("a good frame");
             assert_eq!(back, regs);
             assert_eq!((restored.mask, restored.altstack), (0x55, altstack));
+        }
+    }
+    #[test]
+    fn vectors_follow_the_frame() {
+        let info = SigInfo::fault(11, 1, 0);
+        let frame = Frame {
+            sig: 11,
+            info: &info,
+            action: SigAction { handler: 0, flags: 0, restorer: 0, mask: 0 },
+            old_mask: 0,
+            altstack: AltStack { sp: 0, size: 0, flags: 0 },
+            sp: 0x7fff_0000,
+            fault: FaultState::default(),
+        };
+        for (xlen, vlen) in [(64, 128), (64, 1024), (32, 256)] {
+            let shape = Shape::of(xlen);
+            let data: Vec<u8> = (0..4 * vlen).map(|n| n as u8).collect();
+            let state = VectorState { vstart: 3, vl: 5, vtype: 0xc8, vcsr: 5, data };
+            let (addr, bytes, _) = encode(shape, &Regs::default(), Some(&state), &frame, 0);
+            assert_eq!(addr + bytes.len() as u64, 0x7fff_0000);
+            assert_eq!(bytes.len() % 16, 0);
+            let (controls, pointer) = vector_record(shape, vlen, &bytes).unwrap().unwrap();
+            let at = (pointer - addr) as usize;
+            let back =
+                VectorState::from_parts(&controls, shape.word, bytes[at..at + state.data.len()].to_vec());
+            assert_eq!(back, state);
+            let mut bad = bytes.clone();
+            bad[shape.size - 4] ^= 16;
+            assert_eq!(vector_record(shape, vlen, &bad), Err(BadFrame));
+            let (_, plain, _) = encode(shape, &Regs::default(), None, &frame, 0);
+            assert_eq!(vector_record(shape, vlen, &plain), Ok(None));
         }
     }
 }

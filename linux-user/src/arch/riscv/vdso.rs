@@ -22,6 +22,7 @@ const CLOCK_GETRES: u32 = 114;
 const RT_SIGRETURN: u32 = 139;
 const GETCPU: u32 = 168;
 const GETTIMEOFDAY: u32 = 169;
+const HWPROBE: u32 = 258;
 const FLUSH_ICACHE: u32 = 259;
 
 /// The image. A 32-bit program's has no time functions, whose calls it makes with 64-bit times.
@@ -34,6 +35,7 @@ pub fn image(xlen: u32) -> Vdso {
         ("__vdso_clock_getres", call(CLOCK_GETRES)),
         ("__vdso_getcpu", call(GETCPU)),
         ("__vdso_flush_icache", call(FLUSH_ICACHE)),
+        ("__vdso_riscv_hwprobe", call(HWPROBE)),
     ];
     let mut list: Vec<Function<'_>> =
         functions.iter().map(|(name, code)| Function { name, code, sigreturn: false }).collect();
