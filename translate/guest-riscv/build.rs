@@ -2,5 +2,5 @@
 
 fn main() {
     let options = decodegen::Options { width: 32, feature: "crate::cpu::Feature" };
-    decodegen::build("src/rv", &["int", "atomic", "float", "vector"], &options, "rv.rs");
+    decodegen::build("src/rv", &["int", "atomic", "float", "crypto", "xthead", "vector"], &options, "rv.rs");
 }

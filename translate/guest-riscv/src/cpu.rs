@@ -178,7 +178,7 @@ const fn m(name: &'static str, isa: &'static str) -> Model {
 }
 
 /// Extensions whose instructions are not there: no CPU has them, and asking for one is an error.
-const ABSENT: &[Feature] = &[E::E, E::Zicfilp, E::Zicfiss, E::Zilsd, E::Zalasr, E::Zclsd, E::Zvfbfa];
+const ABSENT: &[Feature] = &[E::E, E::Zicfilp, E::Zicfiss, E::Zilsd, E::Zclsd, E::Zvfbfa];
 
 /// A CPU as configured.
 #[derive(Debug, Clone, Copy)]
@@ -222,7 +222,7 @@ impl Cpu {
         Cpu {
             name: model.name,
             xlen,
-            features: features.without(ABSENT).without(if WITH_VECTORS { &[] } else { VECTOR }),
+            features: features.without(ABSENT),
             vlen: 128,
             block: CacheBlock { zero: 64, manage: 64, prefetch: 64 },
             ids: model.ids,
@@ -314,7 +314,7 @@ impl Cpu {
                         ));
                     };
                     if on()? {
-                        if ABSENT.contains(&f) || (!WITH_VECTORS && VECTOR.contains(&f)) {
+                        if ABSENT.contains(&f) {
                             return Err(format!("the extension '{key}' is not implemented"));
                         }
                         cpu.features = cpu.features.with(&[f]);
@@ -397,9 +397,6 @@ impl Cpu {
     }
 }
 
-/// Whether vector instructions are there.
-const WITH_VECTORS: bool = true;
-
 /// The decode tables' combinations, computed from their members.
 const COMBINED: &[Feature] = &[E::Fx, E::Dx, E::Hx, E::Hminx, E::Fp16, E::Zbbk, E::Zbck, E::Zknde];
 
@@ -430,6 +427,9 @@ pub fn f(n: u32) -> SlotId {
 
 /// The rounding mode field of fcsr (I32).
 pub const FRM: SlotId = SlotId(63);
+
+/// The jump table's address and mode, `jvt` (I64).
+pub const JVT: SlotId = SlotId(68);
 
 const X_NAMES: [&str; 31] = [
     "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7",

@@ -54,7 +54,7 @@ const OP_32: u32 = 0x3b;
 /// The 32-bit instruction that the compressed one stands for.
 pub fn expand(c: u16, feat: &Features) -> Option<u32> {
     let c = u32::from(c);
-    if !feat.has(Feature::C) {
+    if !feat.has(Feature::Zca) {
         return None;
     }
     let rv64 = feat.has(Feature::Rv64);
@@ -72,10 +72,10 @@ pub fn expand(c: u16, feat: &Features) -> Option<u32> {
             }
             i_type(OP_IMM, 0, r2, 2, imm as i32)
         }
-        (0, 1) if feat.has(Feature::D) => i_type(LOAD_FP, 3, r2, r1, off_d as i32),
+        (0, 1) if feat.has(Feature::Zcd) => i_type(LOAD_FP, 3, r2, r1, off_d as i32),
         (0, 2) => i_type(LOAD, 2, r2, r1, off_w as i32),
         (0, 3) if rv64 => i_type(LOAD, 3, r2, r1, off_d as i32),
-        (0, 3) if feat.has(Feature::F) => i_type(LOAD_FP, 2, r2, r1, off_w as i32),
+        (0, 3) if feat.has(Feature::Zcf) => i_type(LOAD_FP, 2, r2, r1, off_w as i32),
         (0, 4) if feat.has(Feature::Zcb) => {
             let b = bit(c, 6, 0) | bit(c, 5, 1);
             let h = bit(c, 5, 1);
@@ -88,10 +88,10 @@ pub fn expand(c: u16, feat: &Features) -> Option<u32> {
                 _ => return None,
             }
         }
-        (0, 5) if feat.has(Feature::D) => s_type(STORE_FP, 3, r1, r2, off_d),
+        (0, 5) if feat.has(Feature::Zcd) => s_type(STORE_FP, 3, r1, r2, off_d),
         (0, 6) => s_type(STORE, 2, r1, r2, off_w),
         (0, 7) if rv64 => s_type(STORE, 3, r1, r2, off_d),
-        (0, 7) if feat.has(Feature::F) => s_type(STORE_FP, 2, r1, r2, off_w),
+        (0, 7) if feat.has(Feature::Zcf) => s_type(STORE_FP, 2, r1, r2, off_w),
         (1, 0) => i_type(OP_IMM, 0, rd, rd, imm6),
         (1, 1) if rv64 => {
             if rd == 0 {
@@ -121,7 +121,7 @@ pub fn expand(c: u16, feat: &Features) -> Option<u32> {
         (1, 3) => {
             if imm6 == 0 {
                 // Zimop's compressed forms (odd registers up to 15) do nothing.
-                return (rd & 0x11 == 1).then(|| i_type(OP_IMM, 0, 0, 0, 0));
+                return (rd & 0x11 == 1 && feat.has(Feature::Zcmop)).then(|| i_type(OP_IMM, 0, 0, 0, 0));
             }
             (imm6 as u32 & 0xf_ffff) << 12 | rd << 7 | 0x37
         }
@@ -140,13 +140,16 @@ pub fn expand(c: u16, feat: &Features) -> Option<u32> {
                 (_, 0, _) => r_type(OP, 0, 7, r1, r1, r2),
                 (_, _, 0) if rv64 => r_type(OP_32, 0x20, 0, r1, r1, r2),
                 (_, _, 1) if rv64 => r_type(OP_32, 0, 0, r1, r1, r2),
-                (_, _, 2) if feat.has(Feature::Zcb) && feat.has(Feature::M) => r_type(OP, 1, 0, r1, r1, r2),
+                (_, _, 2) if feat.has(Feature::Zcb) && feat.has(Feature::Zmmul) => {
+                    r_type(OP, 1, 0, r1, r1, r2)
+                }
                 (_, _, 3) if feat.has(Feature::Zcb) => {
                     let zbb = feat.has(Feature::Zbb);
                     match c >> 2 & 7 {
                         0 => i_type(OP_IMM, 7, r1, r1, 0xff),
                         1 if zbb => i_type(OP_IMM, 1, r1, r1, 0x604),
                         2 if zbb && rv64 => r_type(OP_32, 4, 4, r1, r1, 0),
+                        2 if zbb => r_type(OP, 4, 4, r1, r1, 0),
                         3 if zbb => i_type(OP_IMM, 1, r1, r1, 0x605),
                         4 if feat.has(Feature::Zba) && rv64 => r_type(OP_32, 4, 0, r1, r1, 0),
                         5 => i_type(OP_IMM, 4, r1, r1, -1),
@@ -167,7 +170,7 @@ pub fn expand(c: u16, feat: &Features) -> Option<u32> {
             }
             i_type(OP_IMM, 1, rd, rd, sh as i32)
         }
-        (2, 1) if feat.has(Feature::D) => {
+        (2, 1) if feat.has(Feature::Zcd) => {
             i_type(LOAD_FP, 3, rd, 2, (bit(c, 12, 5) | bits(c, 6, 5, 3) | bits(c, 4, 2, 6)) as i32)
         }
         (2, 2) if rd != 0 => {
@@ -176,7 +179,7 @@ pub fn expand(c: u16, feat: &Features) -> Option<u32> {
         (2, 3) if rv64 && rd != 0 => {
             i_type(LOAD, 3, rd, 2, (bit(c, 12, 5) | bits(c, 6, 5, 3) | bits(c, 4, 2, 6)) as i32)
         }
-        (2, 3) if !rv64 && feat.has(Feature::F) => {
+        (2, 3) if feat.has(Feature::Zcf) => {
             i_type(LOAD_FP, 2, rd, 2, (bit(c, 12, 5) | bits(c, 6, 4, 2) | bits(c, 3, 2, 6)) as i32)
         }
         (2, 4) => match (c >> 12 & 1, rd, rs2) {
@@ -187,10 +190,12 @@ pub fn expand(c: u16, feat: &Features) -> Option<u32> {
             (_, _, 0) => i_type(0x67, 0, 1, rd, 0),
             _ => r_type(OP, 0, 0, rd, rd, rs2),
         },
-        (2, 5) if feat.has(Feature::D) => s_type(STORE_FP, 3, 2, rs2, bits(c, 12, 10, 3) | bits(c, 9, 7, 6)),
+        (2, 5) if feat.has(Feature::Zcd) => {
+            s_type(STORE_FP, 3, 2, rs2, bits(c, 12, 10, 3) | bits(c, 9, 7, 6))
+        }
         (2, 6) => s_type(STORE, 2, 2, rs2, bits(c, 12, 9, 2) | bits(c, 8, 7, 6)),
         (2, 7) if rv64 => s_type(STORE, 3, 2, rs2, bits(c, 12, 10, 3) | bits(c, 9, 7, 6)),
-        (2, 7) if feat.has(Feature::F) => s_type(STORE_FP, 2, 2, rs2, bits(c, 12, 9, 2) | bits(c, 8, 7, 6)),
+        (2, 7) if feat.has(Feature::Zcf) => s_type(STORE_FP, 2, 2, rs2, bits(c, 12, 9, 2) | bits(c, 8, 7, 6)),
         _ => return None,
     })
 }

@@ -9,8 +9,11 @@ mod features;
 mod helpers;
 mod trans;
 mod trans_atomic;
+mod trans_crypto;
 mod trans_float;
 mod trans_int;
+mod trans_xthead;
+mod trans_zcm;
 pub mod vector;
 
 pub use expand::expand;

@@ -53,7 +53,8 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
     let single = req.max_insns == 1;
     let mut t = Tr { b, cpu, xt, mode: req.mode, pc: req.pc, len: 4, boxed: 0, word: 0, single };
     let trap = |kind, pc| Term::Trap { kind, pc, info: 0 };
-    if req.pc & 1 != 0 {
+    let align = if cpu.features.has(Feature::Zca) { 1 } else { 3 };
+    if req.pc & align != 0 {
         t.b.insn(req.pc);
         t.b.end_block(trap(TrapKind::PcAlign, req.pc), req.pc);
         return;
@@ -78,12 +79,16 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
         left -= 1;
         t.len = len as u64;
         t.b.insn(t.pc);
+        let special = if let [a, b] = *bytes { t.zcm(u16::from_le_bytes([a, b])) } else { None };
         t.word = word_of(bytes, &cpu.features).unwrap_or(0);
         let insn = decode(t.word, &cpu.features);
         let flow = match insn {
+            _ if special.is_some() => special.unwrap_or(Flow::Undefined),
             Some(Insn::Int(i)) => t.int(i),
             Some(Insn::Atomic(i)) => t.atomic(i),
             Some(Insn::Float(i)) => t.float(i),
+            Some(Insn::Crypto(i)) => t.crypto(i),
+            Some(Insn::Xthead(i)) => t.xthead(i),
             Some(Insn::Vector(i)) => t.vector_insn(i),
             None => Flow::Undefined,
         };

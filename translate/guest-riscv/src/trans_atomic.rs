@@ -41,7 +41,29 @@ impl Tr<'_> {
             Atomic::Amomax(a) => self.amo(a, Rmw::SMax),
             Atomic::Amominu(a) => self.amo(a, Rmw::UMin),
             Atomic::Amomaxu(a) => self.amo(a, Rmw::UMax),
-            Atomic::Amocas(a) => {
+            Atomic::LbAq(a) => {
+                let (size, _) = self.width(a.size);
+                let addr = self.x64(a.rs1);
+                let mem = Mem::plain(size).signed().natural().with_order(Order::Acquire);
+                let v = self.b.load(self.xt, mem, addr, Val::NONE, 0);
+                self.set(a.rd, v);
+            }
+            Atomic::SbRl(a) => {
+                let (size, _) = self.width(a.size);
+                let addr = self.x64(a.rs1);
+                let v = self.x(a.rs2);
+                let mem = Mem::plain(size).natural().with_order(Order::Release);
+                self.b.store(mem, addr, Val::NONE, 0, v);
+            }
+            Atomic::AmocasP(a) => {
+                // A pair of 32-bit registers.
+                let addr = self.x64(a.rs1);
+                let (expected, new) = (self.pair64(a.rd), self.pair64(a.rs2));
+                let mem = Mem::plain(Size::D).natural().with_order(Order::AcqRel);
+                let old = self.b.cas(mem, addr, expected, new);
+                self.set_pair64(a.rd, old);
+            }
+            Atomic::Amocas(a) | Atomic::AmocasD(a) => {
                 let (size, ty) = self.width(a.size);
                 let addr = self.x64(a.rs1);
                 let (expected, new) = if ty == Type::I32 {
@@ -95,6 +117,26 @@ impl Tr<'_> {
             Size::B => self.b.sext8(v),
             Size::H => self.b.sext16(v),
             Size::S | Size::D | Size::Q => v,
+        }
+    }
+
+    /// An even pair of 32-bit registers as one number; the pair at x0 is zero.
+    pub(crate) fn pair64(&mut self, n: u32) -> Val {
+        if n == 0 {
+            return self.b.const64(0);
+        }
+        let (lo, hi) = (self.x64(n), self.x64(n + 1));
+        self.b.bfi(lo, hi, 32, 32)
+    }
+
+    /// Writes such a pair; nothing is written at x0.
+    pub(crate) fn set_pair64(&mut self, n: u32, v: Val) {
+        if n != 0 {
+            let lo = self.b.trunc(v);
+            self.set(n, lo);
+            let n32 = self.b.const64(32);
+            let hi = self.b.shr(v, n32);
+            self.b.set(cpu::x(n + 1), hi);
         }
     }
 

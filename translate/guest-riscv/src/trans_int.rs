@@ -179,8 +179,8 @@ impl Tr<'_> {
             Int::Cpop(a) => self.unary(a, |t, x| t.b.popcnt(x)),
             Int::SextB(a) => self.unary(a, |t, x| t.b.sext8(x)),
             Int::SextH(a) => self.unary(a, |t, x| t.b.sext16(x)),
-            Int::ZextH(a) => self.unary(a, |t, x| t.b.zext16(x)),
-            Int::Rev8(a) => self.unary(a, |t, x| t.b.bswap(x)),
+            Int::ZextH(a) | Int::ZextH32(a) => self.unary(a, |t, x| t.b.zext16(x)),
+            Int::Rev8(a) | Int::Rev832(a) => self.unary(a, |t, x| t.b.bswap(x)),
             Int::Brev8(a) => self.unary(a, |t, x| {
                 let r = t.b.bitrev(x);
                 t.b.bswap(r)
@@ -189,7 +189,26 @@ impl Tr<'_> {
             Int::Clzw(a) => self.unary_w(a, |t, x| t.b.clz(x)),
             Int::Ctzw(a) => self.unary_w(a, |t, x| t.b.ctz(x)),
             Int::Cpopw(a) => self.unary_w(a, |t, x| t.b.popcnt(x)),
-            Int::Pack(a) => self.reg(a, |t, x, y| t.b.bfi(x, y, 32, 32)),
+            Int::Pack(a) => self.reg(a, |t, x, y| {
+                let half = t.cpu.xlen / 2;
+                t.b.bfi(x, y, half, half)
+            }),
+            Int::Zip(a) => self.unary(a, |t, x| {
+                t.shuffle(x, &[(8, 0xff00), (4, 0x00f0_00f0), (2, 0x0c0c_0c0c), (1, 0x2222_2222)])
+            }),
+            Int::Unzip(a) => self.unary(a, |t, x| {
+                t.shuffle(x, &[(1, 0x2222_2222), (2, 0x0c0c_0c0c), (4, 0x00f0_00f0), (8, 0xff00)])
+            }),
+            Int::MopR(a) => {
+                let v = self.c(0);
+                self.set(a.rd, v);
+            }
+            Int::MopRr(a) => {
+                let v = self.c(0);
+                self.set(a.rd, v);
+            }
+            Int::VtMaskc(a) => self.reg(a, |t, x, y| t.czero(Cc::Eq, x, y)),
+            Int::VtMaskcn(a) => self.reg(a, |t, x, y| t.czero(Cc::Ne, x, y)),
             Int::Packh(a) => self.reg(a, |t, x, y| {
                 let lo = t.b.zext8(x);
                 t.b.bfi(lo, y, 8, 8)
@@ -219,7 +238,9 @@ impl Tr<'_> {
                 return Flow::End(Term::Trap { kind: TrapKind::Break, pc: self.pc, info: 0 });
             }
             Int::WrsNto | Int::WrsSto => {}
-            Int::CboInval(_) | Int::CboClean(_) | Int::CboFlush(_) => {}
+            // The kernel lets programs write blocks back, not drop them.
+            Int::CboInval(_) => return Flow::Undefined,
+            Int::CboClean(_) | Int::CboFlush(_) => {}
             Int::CboZero(a) => {
                 let x = self.x64(a.rs1);
                 let block = i64::from(self.cpu.block.zero);
@@ -371,6 +392,19 @@ impl Tr<'_> {
         self.b.select(Cc::Eq, f, ones, q)
     }
 
+    /// Exchanges bits: for each step those under the mask with those `n` places above.
+    fn shuffle(&mut self, x: Val, steps: &[(u32, u32)]) -> Val {
+        steps.iter().fold(x, |x, (n, mask)| {
+            let (n, mask) = (self.b.const32(*n), self.b.const32(*mask));
+            let down = self.b.shr(x, n);
+            let d = self.b.xor(x, down);
+            let d = self.b.and(d, mask);
+            let up = self.b.shl(d, n);
+            let both = self.b.or(d, up);
+            self.b.xor(x, both)
+        })
+    }
+
     /// Carry-less product: low and high half.
     fn clmul(&mut self, x: Val, y: Val) -> (Val, Val) {
         let (x, y) = (self.vector(x), self.vector(y));
@@ -423,7 +457,7 @@ impl Tr<'_> {
     }
 
     /// Each byte all ones unless it is zero.
-    fn orc_b(&mut self, x: Val) -> Val {
+    pub(crate) fn orc_b(&mut self, x: Val) -> Val {
         // Bit 7 of each byte of (x | (x & 0x7f) + 0x7f) says that the byte is not zero.
         let low = self.c(0x7f7f_7f7f_7f7f_7f7f);
         let a = self.b.and(x, low);
@@ -451,9 +485,21 @@ impl Tr<'_> {
                 let r = self.b.get(cpu::FRM, Type::I32);
                 self.b.bfi(f, r, 5, 3)
             }
-            0xc00..=0xc1f if !writes => {
-                let h = if csr == 0xc01 { helpers::TIME } else { helpers::CYCLE };
-                let v = self.b.call(h, Type::I64, &[]);
+            // The entropy source: only by an instruction that writes, whose value is ignored.
+            0x15 if writes && self.has(Feature::Zkr) => {
+                let v = self.b.call(helpers::SEED, Type::I64, &[]);
+                let v = self.low(v);
+                self.set(rd, v);
+                return Flow::Next;
+            }
+            0x17 if self.has(Feature::Zcmt) => return self.csr_jvt(rd, op, src, writes),
+            0xc00..=0xc1f | 0xc80..=0xc9f if !writes && self.has_counter(csr) => {
+                let h = if csr & 31 == 1 { helpers::TIME } else { helpers::CYCLE };
+                let mut v = self.b.call(h, Type::I64, &[]);
+                if csr & 0x80 != 0 {
+                    let n = self.b.const64(32);
+                    v = self.b.shr(v, n);
+                }
                 let v = self.low(v);
                 self.set(rd, v);
                 return Flow::Next;
@@ -512,6 +558,34 @@ impl Tr<'_> {
         let round = self.b.or(lo, hi);
         self.b.push(Op::SetRound, Type::Void, ir::Attr::None, &[round], 0);
         Flow::End(Term::Resume { pc: self.next() })
+    }
+
+    /// Whether programs may read this counter: cycle, time, instret, and their upper halves where registers have 32 bits.
+    /// The others (Zihpm) are there, but kernels keep them for themselves.
+    fn has_counter(&self, csr: u32) -> bool {
+        csr & 31 < 3 && self.has(Feature::Zicntr) && (csr & 0x80 == 0 || self.rv32())
+    }
+
+    fn csr_jvt(&mut self, rd: u32, op: CsrOp, src: Source, writes: bool) -> Flow {
+        let old = self.b.get(cpu::JVT, Type::I64);
+        let operand = match src {
+            Source::Reg(n) => self.x64(n),
+            Source::Imm(n) => self.b.const64(u64::from(n)),
+        };
+        let new = match op {
+            CsrOp::Write => operand,
+            CsrOp::Set => self.b.or(old, operand),
+            CsrOp::Clear => self.b.andn(old, operand),
+        };
+        let value = self.low(old);
+        self.set(rd, value);
+        if writes {
+            // The mode: only 0, table jumps.
+            let mask = self.b.const64(!63);
+            let new = self.b.and(new, mask);
+            self.b.set(cpu::JVT, new);
+        }
+        Flow::Next
     }
 
     /// fflags: the IR's flags in reverse order.

@@ -31,7 +31,8 @@ pub const VTYPE: SlotId = SlotId(65);
 pub const VSTART: SlotId = SlotId(66);
 /// Fixed-point rounding mode (I32). The saturation flag vxsat is the engine's sticky one.
 pub const VXRM: SlotId = SlotId(67);
-const FIRST: u16 = 68;
+// One more for jvt: `cpu::JVT`.
+const FIRST: u16 = 69;
 
 /// The invalid bit of vtype.
 pub const VILL: u64 = 1 << 63;
@@ -40,6 +41,7 @@ const VL_OFFSET: u32 = 768;
 const VTYPE_OFFSET: u32 = 776;
 const VSTART_OFFSET: u32 = 784;
 const VXRM_OFFSET: u32 = 788;
+const JVT_OFFSET: u32 = 792;
 /// Offset of v0 in the guest part of the state block; the others follow, each as long as the CPU's vlen says.
 pub const V_OFFSET: u32 = 800;
 
@@ -57,6 +59,7 @@ pub(crate) fn add_slots(slots: &mut Vec<SlotDesc>, vlen: u32) {
     slots.push(slot("vtype", Type::I64, VTYPE_OFFSET));
     slots.push(slot("vstart", Type::I32, VSTART_OFFSET));
     slots.push(slot("vxrm", Type::I32, VXRM_OFFSET));
+    slots.push(slot("jvt", Type::I64, JVT_OFFSET));
     debug_assert_eq!(slots.len(), FIRST as usize);
     for n in 0..32 * vlen / 128 {
         // Narrow registers share a slot.
