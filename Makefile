@@ -10,7 +10,7 @@ DEV := target/release/omnirun-dev
 
 export OMNIRUN_TREES ?= $(CURDIR)/build/trees
 
-.PHONY: help demo test test-programs bench install fuzz release lint clean setup-build setup-test setup-bench
+.PHONY: help demo test test-programs bench install fuzz release lint clean setup-build setup-test setup-oracle setup-bench
 
 help: ## show this list
 	@echo "Omnirun: run programs built for another processor"
@@ -21,6 +21,9 @@ setup-build:
 
 setup-test:
 	@tests/setup.sh build cross tree
+
+setup-oracle:
+	@tests/setup.sh oracle
 
 setup-bench:
 	@tests/setup.sh build cross tree reference
@@ -37,7 +40,7 @@ lint: setup-build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-test: setup-test release ## unit tests, guest programs in every mode, real programs in short form
+test: setup-test setup-oracle release ## unit tests, guest programs in every mode, real programs in short form
 	cargo test --workspace --exclude omnirun-tests
 	cargo test -p omnirun-tests -- --format=terse
 

@@ -3,7 +3,8 @@
 #   build      Rust (explained, not installed) and a C linker
 #   cross      the cross compilers for guest-tests/
 #   tree       Debian trees in $OMNIRUN_TREES to run real programs from: 12 in arm64, 13 in riscv64
-#   reference  the newest Debian qemu-user in $OMNIRUN_TREES/reference, to measure against
+#   oracle     the newest Debian qemu-user in $OMNIRUN_TREES/reference, which the RISC-V instruction tests compare with
+#   reference  the same and what `make bench` runs, to measure against
 set -eu
 cd "$(dirname "$0")/.."
 trees=${OMNIRUN_TREES:-$PWD/build/trees}
@@ -103,6 +104,10 @@ setup_reference() {
     need perl perl
     need openssl openssl
     [ -x /usr/bin/python3 ] || apt_install python3
+    setup_oracle
+}
+
+setup_oracle() {
     [ -x "$trees/reference/usr/bin/qemu-aarch64" ] && return
     say "unpacking the newest Debian qemu-user into $trees/reference"
     need mmdebstrap mmdebstrap
@@ -111,7 +116,7 @@ setup_reference() {
     if ! mmdebstrap --quiet --variant=extract --architectures=amd64 \
         --aptopt='Acquire::Check-Valid-Until "false"' --include=qemu-user sid "$trees/reference"; then
         rm -rf "$trees/reference"
-        say "not to be had; measuring against this release's qemu-user"
+        say "not to be had; comparing with this release's qemu-user"
         need qemu-aarch64 qemu-user
         mkdir -p "$trees/reference/usr/bin"
         for g in aarch64 riscv64 riscv32; do ln -s "/usr/bin/qemu-$g" "$trees/reference/usr/bin/qemu-$g"; done

@@ -296,7 +296,7 @@ impl Tr<'_> {
                 self.set(a.rd, r);
             }
             Float::FcvtF(a) => return self.between_formats(a),
-            Float::FcvtX(a) => return self.to_integer(a),
+            Float::FcvtX(a) => return self.float_to_integer(a),
             Float::FcvtFx(a) => {
                 let Some(round) = self.round(a.rm) else { return Flow::Undefined };
                 let s = size(a.fmt);
@@ -443,7 +443,7 @@ impl Tr<'_> {
         Flow::Next
     }
 
-    fn to_integer(&mut self, a: ArgsFint) -> Flow {
+    fn float_to_integer(&mut self, a: ArgsFint) -> Flow {
         let Some(round) = self.round(a.rm) else { return Flow::Undefined };
         let s = size(a.fmt);
         let x = self.f(a.rs1, s);

@@ -52,7 +52,7 @@ impl Tr<'_> {
     fn frame(&self, rlist: u32, extra: u32) -> (i64, i64) {
         let bytes = i64::from(self.cpu.xlen / 8);
         let saved = registers(rlist).count() as i64 * bytes;
-        (bytes, (saved + 15 & !15) + 16 * i64::from(extra))
+        (bytes, ((saved + 15) & !15) + 16 * i64::from(extra))
     }
 
     fn register_mem(&self) -> Mem {

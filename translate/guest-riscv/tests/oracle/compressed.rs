@@ -2,7 +2,7 @@
 
 use crate::state::{Random, State, WINDOW, WINDOW_SIZE, random};
 use crate::suite::{self, Suite};
-use crate::{Batch, access, compare, number, report};
+use crate::{Batch, access, cases, compare, number, report};
 use guest_riscv::cpu::Feature;
 use guest_riscv::decode::{Insn, Int, decode};
 use guest_riscv::expand;
@@ -13,10 +13,10 @@ const STATES: usize = 2;
 fn run(suite: Suite) {
     let cpu = suite.parsed();
     let seed = number("OMNIRUN_ORACLE_SEED", 1);
-    let states = (number("OMNIRUN_ORACLE_CASES", 256) as usize / 1000).max(STATES);
+    let states = (cases() as usize / 1000).max(STATES);
     let compressed = (0..=u16::MAX).filter(|c| c & 3 != 3).filter(move |c| {
-        // Outside the short run all of them, else every fourth.
-        states > STATES || u64::from(c >> 2).wrapping_add(seed).is_multiple_of(4)
+        // Outside the short run all of them, else every eighth.
+        states > STATES || u64::from(c >> 2).wrapping_add(seed).is_multiple_of(8)
     });
     let batches = compressed.filter_map(|c| {
         let insn = expand(c, &cpu.features).and_then(|w| decode(w, &cpu.features));

@@ -3,7 +3,7 @@
 
 use crate::state::{CODE, Random, State, WINDOW, random};
 use crate::suite::{self, Suite};
-use crate::{Batch, compare, number, report};
+use crate::{Batch, cases, compare, number, report};
 use guest_riscv::cpu::Feature;
 
 fn instruction(csr: u32, rs1: u32, f3: u32, rd: u32) -> Vec<u8> {
@@ -25,7 +25,7 @@ fn states(suite: &Suite, r: &mut Random, count: usize) -> Vec<State> {
 
 fn float_status(suite: Suite) {
     let mut r = Random(number("OMNIRUN_ORACLE_SEED", 1) << 8);
-    let rounds = number("OMNIRUN_ORACLE_CASES", 256) / 8;
+    let rounds = cases() / 8;
     let batches =
         (0..rounds).flat_map(|_| [1, 2, 3].map(|csr| [1, 2, 3, 5, 6, 7].map(|f3| (csr, f3)))).flatten();
     let batches = batches.map(|(csr, f3)| {
@@ -62,7 +62,7 @@ fn legality(suite: Suite) {
 fn table_jumps(suite: Suite) {
     let mut r = Random(number("OMNIRUN_ORACLE_SEED", 1) << 9);
     let entry = suite.xlen as usize / 8;
-    let batches = (0..number("OMNIRUN_ORACLE_CASES", 256)).map(|_| {
+    let batches = (0..cases()).map(|_| {
         // As many entries as fit in the window behind an aligned base.
         let index = r.below(512 / entry as u64) as u32;
         let mut code = instruction(0x17, 5, 1, 0);
@@ -71,7 +71,7 @@ fn table_jumps(suite: Suite) {
         for s in &mut states {
             s.x[5] = WINDOW;
             s.window = (0..512 / entry)
-                .flat_map(|_| ((CODE + 8 + 2 * r.below(100)) as u64).to_le_bytes()[..entry].to_vec())
+                .flat_map(|_| (CODE + 8 + 2 * r.below(100)).to_le_bytes()[..entry].to_vec())
                 .collect();
         }
         Batch { name: format!("table jump {index}"), code, states }

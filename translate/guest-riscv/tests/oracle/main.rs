@@ -31,6 +31,11 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|s| s.parse().ok()).unwrap_or(default)
 }
 
+/// States per row; other tests derive their length from it.
+fn cases() -> u64 {
+    number("OMNIRUN_ORACLE_CASES", 96)
+}
+
 /// Says where `got` differs from `want`.
 fn describe(guest: &dyn Guest, code: &[u8], before: &State, want: &State, got: &State) -> String {
     let mut out = String::new();

@@ -2,7 +2,7 @@
 
 use crate::state::{Random, State, random};
 use crate::suite::{self, Suite};
-use crate::{Batch, access, compare, number, report};
+use crate::{Batch, access, cases, compare, number, report};
 use guest_riscv::cpu::Features;
 use guest_riscv::decode::{Float, Insn, Int, ROWS, Row, decode, generate};
 
@@ -80,7 +80,7 @@ fn same(_: &State, _: &State) -> bool {
 
 /// Runs the groups' rows on the CPU.
 fn run(suite: Suite, groups: &[&str]) {
-    let cases = number("OMNIRUN_ORACLE_CASES", 256);
+    let cases = cases();
     let seed = number("OMNIRUN_ORACLE_SEED", 1);
     let only = std::env::var("OMNIRUN_ORACLE_ROWS").unwrap_or_default();
     let features = suite.parsed().features;

@@ -64,20 +64,27 @@ impl Subject<'_> {
         m.set_slot(cpu::FRM, u128::from(before.fcsr >> 5));
         let inside = CODE..CODE + self.code.len() as u64;
         let mut pc = CODE;
+        let mut mode = guest.mode(&m.state);
         let mut steps = 0;
         let exit = loop {
-            let mode = guest.mode(&m.state);
             steps += 1;
-            match run_block(self.region(pc, mode), BlockId(0), &mut m, guest.helpers()) {
-                BlockExit::Next(next)
-                | BlockExit::Switch { pc: next, .. }
-                | BlockExit::Resume { pc: next }
-                    if inside.contains(&next) && steps < 100 =>
-                {
-                    pc = next;
+            let exit = run_block(self.region(pc, mode), BlockId(0), &mut m, guest.helpers());
+            let next = match exit {
+                BlockExit::Next(next) => next,
+                BlockExit::Switch { pc, mode: new } => {
+                    mode = new;
+                    pc
                 }
-                exit => break exit,
+                BlockExit::Resume { pc } => {
+                    mode = guest.mode(&m.state);
+                    pc
+                }
+                BlockExit::Trap { .. } | BlockExit::Stop { .. } | BlockExit::Syscall { .. } => break exit,
+            };
+            if !inside.contains(&next) || steps >= 100 {
+                break BlockExit::Next(next);
             }
+            pc = next;
         };
         // Outside the code there are breakpoints as well.
         let (status, pc) = match exit {
