@@ -1,8 +1,8 @@
 //! The per-thread CPU: the state block, the look-up table for indirect branches and the return-prediction stack.
 
 use crate::sys::Mapping;
-use ir::state::{GUEST_OFFSET, Header};
-use ir::{DEAD_KEY, FpState, SlotTable};
+use ir::state::{GUEST_OFFSET, Header, flags_to_mem};
+use ir::{DEAD_KEY, FpState, Recipe, SlotId, SlotTable, Type};
 use std::alloc::Layout;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -218,6 +218,21 @@ impl CpuState {
         (h.fault_signo, h.fault_code, h.fault_addr) = (f.signo, f.code, f.addr);
         let write = f.write.map_or(0, |w| 1 | u32::from(w) << 1);
         h.fault_flags = write | u32::from(f.align) << 2;
+    }
+
+    /// Flags that translated code left as recipes become plain.
+    pub(crate) fn settle_flags(&mut self, slots: &SlotTable, flags: &[SlotId]) {
+        for &s in flags {
+            let at = slots.get(s).offset as usize;
+            if let Some(recipe) = Recipe::decode(self.read_u32(at)) {
+                let value = recipe.flags(|s| {
+                    let d = slots.get(s);
+                    let at = d.offset as usize;
+                    if d.ty == Type::I32 { u64::from(self.read_u32(at)) } else { self.read_u64(at) }
+                });
+                self.write_u32(at, flags_to_mem(value));
+            }
+        }
     }
 
     pub(crate) fn fp_state(&self) -> FpState {

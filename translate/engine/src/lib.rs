@@ -31,7 +31,7 @@ use arena::Arena;
 use descriptors::{Descriptors, Interner};
 use gate::{Closed, Gate};
 use ir::state::Header;
-use ir::{BackEnd, Guest, Region, RuntimeFns};
+use ir::{BackEnd, Guest, Region, RuntimeFns, SlotId, Type};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
@@ -84,6 +84,8 @@ pub struct Engine {
     pub(crate) counters: Mutex<Counters>,
     pub(crate) entries: [u64; 16],
     pub(crate) enter: u64,
+    /// The guest's flags slots.
+    pub(crate) flags_slots: Vec<SlotId>,
     arena_range: Range<u64>,
     address_mask: u64,
     runtime_end: u64,
@@ -110,6 +112,9 @@ impl Engine {
             entries[*i] = base + u64::from(*off);
         }
         let arena_range = arena.range();
+        let slots = &config.guest.slots().slots;
+        let flags_slots =
+            (0..slots.len()).filter(|&s| slots[s].ty == Type::Flags).map(|s| SlotId(s as u16)).collect();
         let address_mask = u64::MAX >> (64 - config.guest.address_bits());
         Ok(Box::new(Engine {
             config,
@@ -129,6 +134,7 @@ impl Engine {
             counters: Mutex::new(Counters::default()),
             entries,
             enter: base + u64::from(runtime.enter),
+            flags_slots,
             arena_range,
             address_mask,
             runtime_end: base + runtime.bytes.len() as u64,

@@ -100,6 +100,7 @@ impl Engine {
             enter(cpu.block_ptr(), host);
         }
         self.settle_pc(cpu);
+        cpu.settle_flags(self.guest().slots(), &self.flags_slots);
         let h = cpu.header();
         match h.exit_code & 0xff {
             exit::SYSCALL => Some(Exit::Syscall),
@@ -197,6 +198,8 @@ impl Engine {
             let mut m = EngineMachine::new(self, cpu);
             let e = interp::run_block(region, BlockId(0), &mut m, self.guest().helpers());
             drop(m);
+            // Here the next block is translated by itself, so no recipe may go on to it.
+            cpu.settle_flags(self.guest().slots(), &self.flags_slots);
             let (flags, round) = (cpu.header().fp_flags, cpu.header().fp_round);
             self.set_fp(cpu, flags, round);
             e

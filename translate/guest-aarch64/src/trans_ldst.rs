@@ -73,8 +73,8 @@ impl I {
             | I::LdrLitQ(_)
             | I::PrfmLit
             | I::Prfum
-            | I::PrfmUimm
-            | I::PrfmReg
+            | I::PrfmUimm(_)
+            | I::PrfmReg(_)
             | I::Cpyf(_)
             | I::Cpy(_)
             | I::Set(_) => false,
@@ -110,8 +110,16 @@ impl Tr<'_> {
                 self.literal(Data::X(Kind { size: a.size, sign: a.sign, w: a.w }), a.imm, a.rt)
             }
             I::LdrLitS(a) | I::LdrLitD(a) | I::LdrLitQ(a) => self.literal(Data::V(a.size), a.imm, a.rt),
-            // Prefetches do nothing and never fault.
-            I::PrfmLit | I::Prfum | I::PrfmUimm | I::PrfmReg => Flow::Next,
+            // Prefetches never fault; those that code uses reach the host.
+            I::PrfmLit | I::Prfum => Flow::Next,
+            I::PrfmUimm(a) => {
+                let base = self.reg_sp(Type::I64, a.rn);
+                self.prefetch(a.rt, base, Val::NONE, 0, i64::from(a.uimm << 3))
+            }
+            I::PrfmReg(a) => {
+                let (base, index, scale) = self.offset(3, a.rm, a.option, a.s, a.rn);
+                self.prefetch(a.rt, base, index, scale, 0)
+            }
             I::Stp(a) => self.store_pair(gpr(2 + a.sz), a),
             I::Ldp(a) => self.load_pair(gpr(2 + a.sz), a),
             I::Ldpsw(a) => {
@@ -236,6 +244,14 @@ impl Tr<'_> {
             let new = self.add_imm(base, imm);
             self.set_sp(rn, new);
         }
+    }
+
+    fn prefetch(&mut self, kind: u32, base: Val, index: Val, scale: u8, disp: i64) -> Flow {
+        // Data for loads (00) and stores (10); not instructions.
+        if kind >> 3 == 0 || kind >> 3 == 2 {
+            self.b.prefetch(Mem::plain(Size::D).scaled(scale), base, index, disp);
+        }
+        Flow::Next
     }
 
     fn load_one(&mut self, data: Data, imm: i32, idx: u32, rn: u32, rt: u32) -> Flow {

@@ -432,7 +432,7 @@ impl<'a> C<'a> {
                     }
                 }
                 (Op::Zext32, _) if i.args[0] == v => v = Val(j as u32),
-                (Op::Insn | Op::Nop, _) => {}
+                (Op::Insn | Op::Nop | Op::Defer | Op::Prefetch, _) => {}
                 _ => match i.op.info().effect {
                     Effect::Pure | Effect::Sticky | Effect::ReadState => {}
                     Effect::WriteState | Effect::Load | Effect::Store | Effect::Barrier | Effect::Call => {

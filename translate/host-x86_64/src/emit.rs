@@ -16,6 +16,10 @@ impl C<'_> {
             }
             (Op::Get, Attr::Slot(s)) => self.get(s),
             (Op::Set, Attr::Slot(s)) => self.set(s, a),
+            (Op::Defer, Attr::Slot(s)) => {
+                self.unalias(s, None);
+                self.a.store_i(Sz::D, self.map.mem(s), i.imm as u32 as i32);
+            }
             (Op::Const, _) => {
                 let v = if i.ty == Type::I32 { i.imm as u32 as u64 } else { i.imm };
                 self.def(Loc::Const(v));

@@ -498,6 +498,11 @@ impl C<'_> {
             (Op::Store, Attr::Mem(m)) => self.emit_store(i, m),
             (Op::VLoad, Attr::Mem(m)) => return self.emit_vload(i, m),
             (Op::VStore, Attr::Mem(m)) => return self.emit_vstore(i, m),
+            (Op::Prefetch, Attr::Mem(m)) => {
+                let [a, b, ..] = i.args;
+                let m = self.address(a, b, m.scale, i.imm as i64);
+                self.a.prefetch(m);
+            }
             (Op::Cas, Attr::Mem(m)) => return self.emit_cas(i, m),
             (Op::AtomicRmw, Attr::Rmw(m, op)) => return self.emit_rmw(i, m, op),
             (Op::Ll, Attr::Mem(m)) => return self.emit_ll(i, m),

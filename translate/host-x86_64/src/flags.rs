@@ -98,6 +98,7 @@ impl C<'_> {
                 | Op::Insn
                 | Op::Get
                 | Op::Set
+                | Op::Defer
                 | Op::Const
                 | Op::Addr
                 | Op::FlagsOf
@@ -165,6 +166,8 @@ impl C<'_> {
                 if kind == Kind::Sub {
                     self.a.cmc();
                 }
+                // The upper half of the memory form is zero.
+                self.a.mov_i(RAX, 0);
                 self.a.setcc(Cc::O, RAX);
                 self.a.lahf();
                 Kind::Add

@@ -297,6 +297,10 @@ impl Builder {
         let op = if self.ty(v) == Type::V128 { Op::VStore } else { Op::Store };
         self.push(op, Type::Void, Attr::Mem(mem), &[base, index, v], disp as u64);
     }
+    /// Hint that the memory there will be wanted.
+    pub fn prefetch(&mut self, mem: Mem, base: Val, index: Val, disp: i64) {
+        self.push(Op::Prefetch, Type::Void, Attr::Mem(mem), &[base, index], disp as u64);
+    }
     /// Compare and exchange; the type follows the values.
     pub fn cas(&mut self, mem: Mem, addr: Val, expected: Val, new: Val) -> Val {
         let ty = self.ty(new);

@@ -11,6 +11,7 @@ pub mod interp;
 mod machine;
 mod ops;
 mod parse;
+mod recipe;
 mod region;
 pub mod softfloat;
 pub mod state;
@@ -25,6 +26,7 @@ pub use guest::{BlockRequest, Guest, HelperDesc, HelperFn, SlotDesc, SlotSet, Sl
 pub use machine::{FpState, Machine, Monitor, Stop};
 pub use ops::{AttrKind, Effect, Kind, Op, OpInfo};
 pub use parse::parse;
+pub use recipe::{RECIPE_SLOTS, Recipe, RecipeArg, RecipeOp};
 pub use region::{Block, BlockId, Inst, Region, Target, Term, TrapKind, Val};
 pub use types::*;
 pub use verify::verify;

@@ -79,9 +79,13 @@ pub trait Machine {
             Type::I32 => u128::from(u32::from_le_bytes(s[off..off + 4].try_into().expect("4 bytes"))),
             Type::I64 => u128::from(u64::from_le_bytes(s[off..off + 8].try_into().expect("8 bytes"))),
             Type::V128 => u128::from_le_bytes(s[off..off + 16].try_into().expect("16 bytes")),
-            Type::Flags => u128::from(crate::state::flags_from_mem(u32::from_le_bytes(
-                s[off..off + 4].try_into().expect("4 bytes"),
-            ))),
+            Type::Flags => {
+                let mem = u32::from_le_bytes(s[off..off + 4].try_into().expect("4 bytes"));
+                u128::from(match crate::Recipe::decode(mem) {
+                    Some(recipe) => recipe.flags(|slot| self.slot(slot) as u64),
+                    None => crate::state::flags_from_mem(mem),
+                })
+            }
         }
     }
 

@@ -125,6 +125,8 @@ ops! {
     Get "get" () -> Any, Slot, ReadState;
     /// Writes a guest slot.
     Set "set" (Any) -> Void, Slot, WriteState;
+    /// Stores the flags recipe imm ([`crate::Recipe`]) in a flags slot.
+    Defer "defer" () -> Void, Slot, WriteState;
     /// Calls a guest helper. The result type is the instruction's type (may be Void).
     Call "call" (AnyOpt, AnyOpt, AnyOpt, AnyOpt) -> Any, Helper, Call;
 
@@ -247,6 +249,8 @@ ops! {
     Load "load" (X, XOpt) -> T, Mem, Load;
     /// Store of the low bytes of the third argument.
     Store "store" (X, XOpt, T) -> Void, Mem, Store;
+    /// Says that the memory there will be wanted. Never faults.
+    Prefetch "prefetch" (X, XOpt) -> Void, Mem, Barrier;
     /// Load of 1 to 16 bytes into the low bytes of a vector, the rest zero.
     VLoad "vload" (X, XOpt) -> V, Mem, Load;
     /// Store of the low 1 to 16 bytes of a vector.

@@ -110,7 +110,7 @@ pub enum RuntimeEntry {
 }
 
 /// In memory, flags are 4 bytes: byte 0 = V (0 or 1); byte 1 = N bit 7, Z bit 6, C bit 0, other bits unspecified;
-/// bytes 2 and 3 unspecified. The form is chosen so that common hosts store and test it cheaply. `nzcv` is
+/// bytes 2 and 3 zero; or, while translated code runs, a [`crate::Recipe`], which has a bit set there. The form is chosen so that common hosts store and test it cheaply. `nzcv` is
 /// N=bit 3, Z=bit 2, C=bit 1, V=bit 0.
 pub fn flags_to_mem(nzcv: u8) -> u32 {
     let (n, z, c, v) =

@@ -337,7 +337,7 @@ pub fn random_region(rng: &mut Rng, blocks: usize, len: usize, allowed: fn(Op) -
     let ops = Op::ALL
         .iter()
         .copied()
-        .filter(|&op| !matches!(op, Op::Nop | Op::Insn | Op::InvalCode) && allowed(op))
+        .filter(|&op| !matches!(op, Op::Nop | Op::Insn | Op::InvalCode | Op::Defer) && allowed(op))
         .collect();
     let mut maker = RegionMaker { rng, b: Builder::new(0), values: Default::default(), ops };
     for i in 0..blocks {
@@ -526,7 +526,7 @@ impl RegionMaker<'_> {
         let ty = if vector { Type::V128 } else { t };
         let mut m = self.mem(ty);
         let base = self.address();
-        let indexed = matches!(op, Op::Load | Op::Store | Op::VLoad | Op::VStore);
+        let indexed = matches!(op, Op::Load | Op::Store | Op::VLoad | Op::VStore | Op::Prefetch);
         let mut args = vec![base];
         let mut imm = 0;
         if indexed {

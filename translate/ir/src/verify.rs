@@ -3,7 +3,7 @@
 
 use crate::text::{inst_text, term_text};
 use crate::{
-    Attr, AttrKind, Block, Guest, Inst, Kind, Mem, Op, Region, Shape, Size, SlotId, Target, Term, Type, Val,
+    Attr, AttrKind, Block, Guest, Inst, Kind, Mem, Op, Recipe, Region, Shape, Size, SlotId, Target, Term, Type, Val,
 };
 
 /// Checks a region; the error names the first violation.
@@ -138,7 +138,11 @@ impl Checker<'_> {
             Attr::None | Attr::Cc(_) => Ok(()),
             Attr::Slot(s) => {
                 let ty = self.slot_type(s)?;
-                let used = if inst.op == Op::Set { self.region.inst(inst.args[0]).ty } else { inst.ty };
+                let used = match inst.op {
+                    Op::Set => self.region.inst(inst.args[0]).ty,
+                    Op::Defer => Type::Flags,
+                    _ => inst.ty,
+                };
                 ensure(ty == used, "not the slot's type")
             }
             Attr::Helper(h) => ensure((h.0 as usize) < self.guest.helpers().len(), "no such helper"),
@@ -279,6 +283,7 @@ fn immediate(inst: &Inst) -> Result<(), String> {
             imm <= 64
         }
         Op::FRintN => imm == 32 || imm == 64,
+        Op::Defer => u32::try_from(imm).is_ok_and(|m| Recipe::decode(m).is_some()),
         _ => true,
     };
     ensure(ok, "an immediate out of range")

@@ -12,7 +12,7 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
         for i in region.range(BlockId(b as u32)) {
             let mut inst = region.insts[i];
             homes.see(&inst, i);
-            if !matches!(inst.op, Op::Load | Op::Store | Op::VLoad | Op::VStore) {
+            if !matches!(inst.op, Op::Load | Op::Store | Op::VLoad | Op::VStore | Op::Prefetch) {
                 continue;
             }
             let Attr::Mem(mut mem) = inst.attr else { continue };

@@ -1,12 +1,13 @@
 //! The passes: each a plain function over a region, in its own file; the order is one array here.
 //!
-//! Laws: a pass preserves types and effects, never adds work, and is linear in the region's size. Removed
-//! instructions become `nop`, so value numbers stay valid.
+//! Laws: a pass preserves types and effects, adds no work where code is likely to run, and is near-linear in the region's
+//! size. Removed instructions become `nop`, so value numbers stay valid.
 #![forbid(unsafe_code)]
 
 mod address;
 mod dce;
 mod dead_sets;
+mod defer;
 mod fold;
 mod forward;
 
@@ -22,6 +23,7 @@ pub const PASSES: &[(&str, Pass)] = &[
     ("address", address::run),
     ("dead-sets", dead_sets::run),
     ("dce", dce::run),
+    ("defer", defer::run),
 ];
 
 /// Runs all passes.

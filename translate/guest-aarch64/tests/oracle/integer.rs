@@ -89,7 +89,7 @@ fn ldst(insn: Ldst) -> Option<Access> {
         I::LdrReg(a) | I::LdrsReg(a) => {
             Access::new(a.rn, 0, 1 << a.size).indexed(a.rm, a.option, a.s * a.size)
         }
-        I::PrfmLit | I::Prfum | I::PrfmUimm | I::PrfmReg => Access::new(31, 0, 1),
+        I::PrfmLit | I::Prfum | I::PrfmUimm(_) | I::PrfmReg(_) => Access::new(31, 0, 1),
         // The address is in the instruction: see `adjust_memory`.
         I::LdrLitW(_) | I::LdrLitX(_) | I::LdrswLit(_) | I::LdrLitS(_) | I::LdrLitD(_) | I::LdrLitQ(_) => {
             Access::literal()

@@ -376,6 +376,10 @@ impl Asm {
     pub fn lea(&mut self, sz: Sz, dst: Gp, m: Mem) {
         self.legacy(sz == Sz::W, Pp::N, sz == Sz::Q, Map::One, 0x8d, dst.0, &Rm::M(m), (false, false), 0);
     }
+    /// `prefetcht0 mem`
+    pub fn prefetch(&mut self, m: Mem) {
+        self.legacy(false, Pp::N, false, Map::M0f, 0x18, 1, &Rm::M(m), (false, false), 0);
+    }
     /// `op r/m, imm8`
     pub fn shift_i(&mut self, op: Sh, sz: Sz, rm: impl Into<Rm>, n: u8) {
         let rm = rm.into();

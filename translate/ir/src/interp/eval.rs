@@ -156,10 +156,12 @@ pub fn eval(inst: &Inst, args: &[u128; 4], fp: &mut FpState) -> u128 {
         | Op::Insn
         | Op::Get
         | Op::Set
+        | Op::Defer
         | Op::Call
         | Op::FlagsOf
         | Op::Load
         | Op::Store
+        | Op::Prefetch
         | Op::VLoad
         | Op::VStore
         | Op::Cas

@@ -69,7 +69,15 @@ pub fn exec(
     helpers: &[HelperDesc],
 ) -> Result<u128, Stop> {
     match inst.op {
-        Op::Nop | Op::Insn => Ok(0),
+        Op::Nop | Op::Insn | Op::Prefetch => Ok(0),
+        Op::Defer => match inst.attr {
+            Attr::Slot(slot) => {
+                let at = mach.slots().get(slot).offset as usize;
+                mach.state()[at..at + 4].copy_from_slice(&(inst.imm as u32).to_le_bytes());
+                Ok(0)
+            }
+            _ => panic!("defer without a slot"),
+        },
         Op::Get => match inst.attr {
             Attr::Slot(slot) => Ok(truncate(inst.ty, mach.slot(slot))),
             _ => panic!("get without a slot"),
