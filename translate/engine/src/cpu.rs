@@ -1,14 +1,11 @@
 //! The per-thread CPU: the state block, the look-up table for indirect branches and the return-prediction stack.
 
 use crate::sys::Mapping;
-use ir::state::{GUEST_OFFSET, Header, flags_to_mem};
+use ir::state::{GUEST_OFFSET, Header, LOOKUP_BYTES, LOOKUP_ENTRIES, flags_to_mem};
 use ir::{DEAD_KEY, FpState, Recipe, SlotId, SlotTable, Type};
-use std::alloc::Layout;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// Entries of the per-thread look-up table.
-const LOOKUP_ENTRIES: usize = 4096;
 /// Bytes of the return-prediction stack, without its guard page.
 const RETURN_STACK: usize = 256 << 10;
 /// Bytes at its top that hold the sentinel, so that underflow is found by an ordinary return.
@@ -42,8 +39,10 @@ pub struct FaultInfo {
 #[derive(Debug)]
 pub struct CpuState {
     block: NonNull<u8>,
-    layout: Layout,
-    lookup: Mapping,
+    /// Bytes of the block.
+    size: usize,
+    /// The look-up table and, right above it, the block.
+    memory: Mapping,
     ret: Mapping,
     /// Flush generation this CPU's return stack and table belong to.
     pub(crate) generation: u64,
@@ -57,19 +56,16 @@ impl CpuState {
     /// Allocates a zeroed CPU for a guest with this slot table.
     pub(crate) fn allocate(slots: &SlotTable) -> CpuState {
         let size = (GUEST_OFFSET + slots.size as usize + 63) & !63;
-        let layout = Layout::from_size_align(size, 64).expect("state block layout is valid");
-        // SAFETY: the layout has a non-zero size.
-        let p = unsafe { std::alloc::alloc_zeroed(layout) };
-        let block = NonNull::new(p).unwrap_or_else(|| std::alloc::handle_alloc_error(layout));
-        let lookup = Mapping::new(LOOKUP_ENTRIES * size_of::<LookupEntry>(), false)
-            .expect("memory for the look-up table");
+        // The block starts at a page, so the table below it can be given back.
+        let memory = Mapping::new(LOOKUP_BYTES + size, false).expect("memory for the CPU");
+        // SAFETY: inside the mapping.
+        let block = unsafe { memory.base().add(LOOKUP_BYTES) };
+        let block = NonNull::new(block).expect("a mapping is not at null");
         let ret = Mapping::new(RETURN_STACK + GUARD, false).expect("memory for the return stack");
         ret.guard(0, GUARD).expect("guard page of the return stack");
-        let mut cpu = CpuState { block, layout, lookup, ret, generation: 0 };
-        let (base, ret_base, ret_len) = (cpu.lookup.base() as u64, cpu.ret.base() as u64, cpu.ret.size());
+        let mut cpu = CpuState { block, size, memory, ret, generation: 0 };
+        let (ret_base, ret_len) = (cpu.ret.base() as u64, cpu.ret.size());
         let h = cpu.header_mut();
-        h.lookup = base;
-        h.lookup_mask = ((LOOKUP_ENTRIES - 1) * size_of::<LookupEntry>()) as u64;
         h.ret_lo = ret_base + GUARD as u64;
         h.ret_hi = ret_base + (ret_len - SENTINEL) as u64;
         h.monitor_addr = u64::MAX;
@@ -87,7 +83,7 @@ impl CpuState {
             unsafe { (a as *mut u64).write(return_miss) };
         }
         self.header_mut().ret_sp = lo;
-        self.lookup.discard();
+        self.memory.discard(LOOKUP_BYTES);
         // An all-zero entry would match key 0: the guest address 0.
         self.entry(0).key.store(DEAD_KEY, Ordering::Relaxed);
         let look_up = self.header().entries[ir::state::RuntimeEntry::LookUp as usize];
@@ -97,11 +93,11 @@ impl CpuState {
     pub(crate) fn entry(&self, index: usize) -> &LookupEntry {
         assert!(index < LOOKUP_ENTRIES);
         // SAFETY: index is in range and the table is zero-initialised memory valid for atomics, alive with self.
-        unsafe { &*self.lookup.base().cast::<LookupEntry>().add(index) }
+        unsafe { &*self.memory.base().cast::<LookupEntry>().add(index) }
     }
 
     pub(crate) fn lookup_base(&self) -> *const LookupEntry {
-        self.lookup.base().cast()
+        self.memory.base().cast()
     }
 
     /// Index of a key in the table: must match the back end's inline probe.
@@ -129,22 +125,14 @@ impl CpuState {
     /// The guest part of the state block.
     pub fn state(&self) -> &[u8] {
         // SAFETY: the guest part is inside the allocation.
-        unsafe {
-            std::slice::from_raw_parts(
-                self.block.as_ptr().add(GUEST_OFFSET),
-                self.layout.size() - GUEST_OFFSET,
-            )
-        }
+        unsafe { std::slice::from_raw_parts(self.block.as_ptr().add(GUEST_OFFSET), self.size - GUEST_OFFSET) }
     }
 
     /// The guest part of the state block, mutable.
     pub fn state_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `state`; exclusive through &mut self.
         unsafe {
-            std::slice::from_raw_parts_mut(
-                self.block.as_ptr().add(GUEST_OFFSET),
-                self.layout.size() - GUEST_OFFSET,
-            )
+            std::slice::from_raw_parts_mut(self.block.as_ptr().add(GUEST_OFFSET), self.size - GUEST_OFFSET)
         }
     }
 
@@ -248,12 +236,5 @@ impl CpuState {
     /// Clears the load-linked monitor, as exceptions do.
     pub fn clear_monitor(&mut self) {
         self.header_mut().monitor_addr = u64::MAX;
-    }
-}
-
-impl Drop for CpuState {
-    fn drop(&mut self) {
-        // SAFETY: allocated in `allocate` with this layout.
-        unsafe { std::alloc::dealloc(self.block.as_ptr(), self.layout) };
     }
 }

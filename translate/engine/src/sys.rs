@@ -50,10 +50,11 @@ impl Mapping {
         if r == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Gives the pages back to the kernel; they read as zero afterwards.
-    pub fn discard(&self) {
+    /// Gives the first `len` bytes (page aligned) back to the kernel; they read as zero afterwards.
+    pub fn discard(&self, len: usize) {
+        assert!(len <= self.len, "what is discarded lies inside the mapping");
         // SAFETY: the range is our own private anonymous mapping; callers hold no references into it.
-        unsafe { libc::madvise(self.base().cast(), self.len, libc::MADV_DONTNEED) };
+        unsafe { libc::madvise(self.base().cast(), len, libc::MADV_DONTNEED) };
     }
 }
 

@@ -67,6 +67,10 @@ pub(crate) enum ColdWork {
     Poll { pc: u64 },
     /// Leave because of a poll, at the key in rax.
     PollKey,
+    /// Look up the key in rax and go there.
+    LookUp,
+    /// Look up the key in rax and call what is there; the pad's key, and where it goes on.
+    LookUpCall { key: Label, back: Label },
     /// Evaluate out of line and come back.
     Eval { call: OutCall, back: Label },
 }
@@ -889,7 +893,13 @@ impl<'a> C<'a> {
             }
             self.unalias(s, Some(v));
             self.mov_to(p, v);
-            if !self.dies(v) && !matches!(self.loc[v.index()], Loc::Const(_) | Loc::Addr(_)) {
+            // Small constants are better as immediates; a large one is now in a register.
+            let small = match self.loc[v.index()] {
+                Loc::Const(_) => self.imm(v).is_some(),
+                Loc::Addr(c) => i32::try_from(c).is_ok(),
+                _ => false,
+            };
+            if !self.dies(v) && !small {
                 self.relocate(v.index(), Loc::R(p));
             }
             return;

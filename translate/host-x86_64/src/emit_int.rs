@@ -99,12 +99,12 @@ impl C<'_> {
         {
             self.lock(ra);
             let d = self.dst(&[a]);
-            if d == ra {
+            if d == ra && self.eflags.is_none() {
                 self.a.alu_i(Alu::Sub, sz, d, k);
             } else {
                 self.a.lea(sz, d, Mem::b(ra, -k));
             }
-            self.def_int(i.ty, d);
+            return self.def_int(i.ty, d);
         } else {
             let d = self.two(Alu::Sub, sz, a, b, false);
             self.def_int(i.ty, d);

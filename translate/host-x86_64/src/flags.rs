@@ -90,6 +90,12 @@ impl C<'_> {
                 let want = self.flags_val[self.idx];
                 return want == u32::MAX && reg(a) && (reg(b) || self.imm(b).is_some());
             }
+            (Op::Sub, _) => {
+                let [a, b, ..] = i.args;
+                return self.flags_val[self.idx] == u32::MAX
+                    && matches!(self.loc[a.index()], Loc::R(_))
+                    && self.imm(b).is_some_and(|k| k != i32::MIN);
+            }
             _ => {}
         }
         matches!(
@@ -127,11 +133,39 @@ impl C<'_> {
         }
         let later = self.last[f as usize] as usize > self.idx;
         if later {
+            if !own && self.setcc_early(f) {
+                return;
+            }
             self.save_flags();
         } else if !own {
             self.eflags = None;
             self.loc[f as usize] = Loc::None;
         }
+    }
+    /// If all that is still wanted of the flags `f` is one `setcc`, does it now. False if not.
+    fn setcc_early(&mut self, f: u32) -> bool {
+        let Loc::Eflags(kind) = self.loc[f as usize] else { return false };
+        let user = self.last[f as usize] as usize;
+        if user >= self.r.blocks[self.block].last as usize {
+            return false;
+        }
+        let inst = &self.r.insts[user];
+        let alone = (self.idx..user).all(|j| self.r.insts[j].args().all(|v| v.0 != f));
+        let (Op::SetCc, ir::Attr::Cc(cc)) = (inst.op, inst.attr) else { return false };
+        let Cond::One(cc) = host_cond(kind, cc) else { return false };
+        if !alone || self.uses[user] == 0 {
+            return false;
+        }
+        let t = self.tmp();
+        self.a.setcc(cc, t);
+        self.a.reg_rm(RegRm::Movzx8, Sz::D, t, t);
+        self.zx[user] = true;
+        self.def_at(user, Loc::R(t));
+        self.unlock(t);
+        self.fused[user] = true;
+        self.eflags = None;
+        self.loc[f as usize] = Loc::None;
+        true
     }
     /// Moves the flags value out of the host's flags register.
     pub(crate) fn save_flags(&mut self) {
@@ -192,8 +226,13 @@ impl C<'_> {
             Loc::Eflags(kind) => {
                 self.unalias(s, None);
                 self.take(RAX);
-                let kind = self.flags_to_rax(kind);
+                let mut stored = self.flags_to_rax(kind);
                 self.a.store(Sz::D, m, RAX);
+                if stored != kind && self.branch_compares(f) {
+                    self.a.cmc();
+                    stored = kind;
+                }
+                let kind = stored;
                 self.loc[f.index()] = Loc::Eflags(kind);
                 self.flags_slot = Some((f.0, s));
             }
@@ -208,6 +247,12 @@ impl C<'_> {
                 self.a.store(Sz::D, m, g);
             }
         }
+    }
+    /// The block ends with an unsigned comparison on `f`, which is one jump only if C is the inverse of CF.
+    fn branch_compares(&self, f: Val) -> bool {
+        use ir::Cc::{Hi, Ls};
+        matches!(self.r.blocks[self.block].term,
+            ir::Term::Branch { flags, cc: Hi | Ls, .. } if flags == f)
     }
     /// Declares that the host's flags now hold the flags of instruction `v` (a result), if anybody wants them.
     pub(crate) fn made_flags(&mut self, v: usize, kind: Kind) {

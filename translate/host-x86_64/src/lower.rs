@@ -7,7 +7,7 @@ use crate::asm::*;
 use crate::flags::Cond;
 use crate::pool::Pool;
 use crate::regs::*;
-use ir::state::{Header, RuntimeEntry};
+use ir::state::{Header, LOOKUP_BYTES, LOOKUP_ENTRIES, RuntimeEntry};
 use ir::{
     Attr, BlockId, CompileCx, Effect, ExitSite, HostCode, Inst, Pad, Region, Reloc, SlotId, SlotSet, Target,
     Term, Type, Val, exit,
@@ -330,27 +330,33 @@ impl C<'_> {
             self.a.alu(Alu::Or, Sz::Q, RAX, Rm::M(hdr(offset_of!(Header, mode_key))));
         }
     }
-    /// rcx + 8 = memory that holds where to go for the key in rax: the look-up entry's address, or the look-up itself.
-    fn probe(&mut self) {
-        let align = self.cx.guest().insn_align_log2();
+    /// Looks up the key in rax: memory that holds the host address to go to, once the returned label was not taken.
+    fn probe(&mut self) -> (Mem, Label) {
+        let align = self.cx.guest().insn_align_log2() as u8;
         self.a.mov(Sz::D, RCX, RAX);
-        if align < 4 {
-            self.a.shift_i(Sh::Shl, Sz::D, RCX, 4 - align as u8);
+        self.a.alu_i(Alu::And, Sz::D, RCX, ((LOOKUP_ENTRIES - 1) << align) as i32);
+        // Entries have 16 bytes; an index is scaled by 8 at most.
+        if align == 0 {
+            self.a.alu(Alu::Add, Sz::D, RCX, RCX);
         }
-        self.a.alu(Alu::And, Sz::D, RCX, Rm::M(hdr(offset_of!(Header, lookup_mask))));
-        self.a.alu(Alu::Add, Sz::Q, RCX, Rm::M(hdr(offset_of!(Header, lookup))));
-        self.a.lea(Sz::Q, RDX, entry(RuntimeEntry::LookUp).plus(-8));
-        self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::M(Mem::b(RCX, 0)));
-        self.a.cmov(Cc::Ne, Sz::Q, RCX, RDX);
+        let table = -(LOOKUP_BYTES as i32) - BASE;
+        let entry = Mem::bi(RBP, RCX, 4 - align.clamp(1, 4), table);
+        self.a.alu(Alu::Cmp, Sz::Q, RAX, entry);
+        let miss = self.a.new_label();
+        self.a.jcc(Cc::Ne, miss);
+        (entry.plus(8), miss)
     }
     /// The landing pad after a call, which a host `ret` reaches with the key in rax.
     fn pad(&mut self, ret: u64, b: usize) {
         let key = self.a.new_label();
-        self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::M(Mem::label(key)));
         self.pads.push((ret, key));
+        self.check_pad(key);
+        self.transfer(Target::Pc(ret), 0, b);
+    }
+    fn check_pad(&mut self, key: Label) {
+        self.a.alu(Alu::Cmp, Sz::Q, RAX, Rm::M(Mem::label(key)));
         let miss = *self.miss.get_or_insert_with(|| self.a.new_label());
         self.a.jcc(Cc::Ne, miss);
-        self.transfer(Target::Pc(ret), 0, b);
     }
 
     fn emit_term(&mut self, term: &Term, pc: u64, b: usize) {
@@ -386,10 +392,14 @@ impl C<'_> {
                     self.a.jmp_rm(entry(RuntimeEntry::LookUp));
                     return;
                 }
-                self.probe();
-                // The look-up too is called, so that the return address is there for the callee that it jumps to.
-                self.a.call_rm(Mem::b(RCX, 8));
-                self.pad(ret, b);
+                let (entry, miss) = self.probe();
+                self.a.call_rm(entry);
+                let (key, back) = (self.a.new_label(), self.a.new_label());
+                self.pads.push((ret, key));
+                self.check_pad(key);
+                self.a.bind(back);
+                self.transfer(Target::Pc(ret), 0, b);
+                self.cold.push(Cold { label: miss, pc: self.pc, work: ColdWork::LookUpCall { key, back } });
             }
             Term::Indirect { addr } => {
                 self.key_of(addr);
@@ -398,8 +408,9 @@ impl C<'_> {
                     self.a.jmp_rm(entry(RuntimeEntry::LookUp));
                     return;
                 }
-                self.probe();
-                self.a.jmp_rm(Mem::b(RCX, 8));
+                let (entry, miss) = self.probe();
+                self.a.jmp_rm(entry);
+                self.cold.push(Cold { label: miss, pc: self.pc, work: ColdWork::LookUp });
             }
             Term::Return { addr } => {
                 // No poll: landing on a pad goes forward in the caller's frame, so any endless execution also has a
@@ -616,6 +627,13 @@ impl C<'_> {
                     self.a.store(Sz::Q, hdr(offset_of!(Header, pc)), RAX);
                     self.a.store_i(Sz::D, hdr(offset_of!(Header, exit_code)), exit::POLL as i32);
                     self.a.jmp_rm(entry(RuntimeEntry::Exit));
+                }
+                ColdWork::LookUp => self.a.jmp_rm(entry(RuntimeEntry::LookUp)),
+                ColdWork::LookUpCall { key, back } => {
+                    // Called, so that the return address is there for the callee that it jumps to: a second pad.
+                    self.a.call_rm(entry(RuntimeEntry::LookUp));
+                    self.check_pad(key);
+                    self.a.jmp(back);
                 }
                 ColdWork::Eval { call, back } => {
                     self.out_call(&call, c.pc);

@@ -38,6 +38,7 @@ impl CompileCx for Cx<'_> {
 
 #[repr(C, align(64))]
 struct Block {
+    table: [u64; state::LOOKUP_BYTES / 8],
     bytes: [u8; GUEST_OFFSET + 4096],
 }
 
@@ -185,7 +186,6 @@ struct Host {
     arena: *mut u8,
     block: Box<Block>,
     ret_stack: Vec<u64>,
-    table: [u64; 2],
 }
 
 impl Host {
@@ -231,7 +231,6 @@ impl Host {
                 arena,
                 block: Box::new(std::mem::zeroed()),
                 ret_stack: vec![0; RET_STACK / 8],
-                table: [0; 2],
             }
         }
     }
@@ -257,7 +256,7 @@ impl Host {
             assert!(at + host.bytes.len() <= ARENA);
             std::ptr::copy_nonoverlapping(host.bytes.as_ptr(), self.arena.add(at), host.bytes.len());
             std::ptr::copy_nonoverlapping(m.memory.as_ptr(), MEMORY.start as *mut u8, m.memory.len());
-            let base = self.block.bytes.as_mut_ptr();
+            let base = (&raw mut *self.block).cast::<u8>().add(std::mem::offset_of!(Block, bytes));
             std::ptr::copy_nonoverlapping(m.state.as_ptr(), base.add(GUEST_OFFSET), m.state.len());
             let h = base as *mut Header;
             let n = self.ret_stack.len();
@@ -268,10 +267,8 @@ impl Host {
             for &(k, off) in &self.code.entries {
                 (*h).entries[k] = self.arena as u64 + off as u64;
             }
-            // An empty look-up table.
-            self.table = [u64::MAX, entry(state::RuntimeEntry::LookUp as usize)];
-            (*h).lookup = self.table.as_ptr() as u64;
-            (*h).lookup_mask = 0;
+            // An empty look-up table: only the key 0 would be found.
+            self.block.table[0] = u64::MAX;
             (*h).guest_fpcr = self.backend.fpcr(m.fp.round);
             ((*h).fp_flags, (*h).fp_round, (*h).sat) = (m.fp.flags, m.fp.round, m.fp.sat);
             ((*h).monitor_addr, (*h).monitor_size) = (m.monitor.addr, m.monitor.size);

@@ -8,6 +8,13 @@ use std::sync::atomic::AtomicU32;
 /// Byte offset of the guest's slots from the start of the state block.
 pub const GUEST_OFFSET: usize = 2048;
 
+/// Entries of the look-up table for indirect branches: (key, host address), 16 bytes each. A power of two.
+pub const LOOKUP_ENTRIES: usize = 4096;
+
+/// Bytes of the look-up table, which ends where the state block starts. The entry of a key is at byte
+/// `key << (4 - insn_align_log2)`, modulo the table's size.
+pub const LOOKUP_BYTES: usize = LOOKUP_ENTRIES * 16;
+
 /// Bytes of spill space for a back end in the header.
 pub const SPILL_SLOTS: usize = 64;
 
@@ -36,10 +43,6 @@ pub struct Header {
     pub ret_lo: u64,
     /// See `ret_lo`.
     pub ret_hi: u64,
-    /// Base of the look-up table for indirect branches: entries of (key, host address), 16 bytes each.
-    pub lookup: u64,
-    /// Byte mask of an index into it ((entries - 1) * 16).
-    pub lookup_mask: u64,
     /// Host addresses of runtime entries, called or jumped to as `[state + offset]` so that code holds no
     /// absolute address: see [`RuntimeEntry`].
     pub entries: [u64; 16],

@@ -3,7 +3,8 @@
 
 use crate::text::{inst_text, term_text};
 use crate::{
-    Attr, AttrKind, Block, Guest, Inst, Kind, Mem, Op, Recipe, Region, Shape, Size, SlotId, Target, Term, Type, Val,
+    Attr, AttrKind, Block, Guest, Inst, Kind, Mem, Op, Recipe, Region, Shape, Size, SlotId, Target, Term,
+    Type, Val,
 };
 
 /// Checks a region; the error names the first violation.

@@ -168,9 +168,8 @@ fn holder(region: &Region, guest: &dyn Guest, b: usize, at: usize, end: usize, v
         }
         !(written && end == range.end)
     };
-    let usable = |s: SlotId| {
-        s.0 < ir::RECIPE_SLOTS && matches!(guest.slots().get(s).ty, Type::I32 | Type::I64)
-    };
+    let usable =
+        |s: SlotId| s.0 < ir::RECIPE_SLOTS && matches!(guest.slots().get(s).ty, Type::I32 | Type::I64);
     // Written after the flags, before anything may fault.
     for i in at + 1..end {
         let inst = &region.insts[i];
