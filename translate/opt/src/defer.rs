@@ -91,9 +91,7 @@ fn inside(region: &mut Region, guest: &dyn Guest, b: usize, flags: SlotId) {
 
 /// The block's last `set` of the flags and a recipe that holds to the end of the block.
 fn last_set(region: &Region, guest: &dyn Guest, b: usize, flags: SlotId) -> Option<(usize, Recipe)> {
-    if targets(&region.blocks[b].term)[0].is_none() {
-        return None;
-    }
+    targets(&region.blocks[b].term)[0]?;
     let range = region.range(BlockId(b as u32));
     let end = range.end;
     for i in range.rev() {
