@@ -49,6 +49,7 @@ fn targets(term: &Term) -> [Option<Target>; 2] {
         Term::Call { .. }
         | Term::CallIndirect { .. }
         | Term::Indirect { .. }
+        | Term::Switch { .. }
         | Term::Return { .. }
         | Term::Syscall { .. }
         | Term::Trap { .. }
