@@ -557,7 +557,7 @@ impl IoctlDesc {
                 let size = size.map_or(0, |t| crate::layout::element(t, arch).0 as u64);
                 // asm/ioctl.h: PowerPC (like MIPS, SPARC, Alpha) has 13 size bits and its own direction codes.
                 match arch {
-                    Arch::Ppc64 | Arch::Ppc64le => {
+                    Arch::Ppc | Arch::Ppc64 | Arch::Ppc64le => {
                         let d = [1, 4, 2, 6][dir as usize];
                         d << 29 | (size & 0x1fff) << 16 | u64::from(group) << 8 | u64::from(nr)
                     }

@@ -32,4 +32,8 @@ fn layouts_agree_with_compilers() {
     check("x86_64", include_str!("data/x86_64.txt"));
     check("aarch64", include_str!("data/aarch64.txt"));
     check("riscv64", include_str!("data/riscv64.txt"));
+    check("i386", include_str!("data/i386.txt"));
+    check("arm", include_str!("data/arm.txt"));
+    check("ppc", include_str!("data/ppc.txt"));
+    check("riscv32", include_str!("data/riscv32.txt"));
 }
