@@ -16,6 +16,7 @@ pub mod perf;
 pub mod proc_view;
 pub mod process;
 pub mod run;
+pub mod seccomp;
 pub mod signal;
 pub mod start;
 pub mod strace;

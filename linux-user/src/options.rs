@@ -104,6 +104,8 @@ pub struct Options {
     pub given: Vec<OsString>,
     /// `-traced` (ours): what exec tells the new emulator of a traced task.
     pub traced: Option<String>,
+    /// `-seccomp` (ours): the descriptor that holds the filters of the program that made exec.
+    pub seccomp: Option<u64>,
     /// The program and its arguments.
     pub program: Vec<OsString>,
 }
@@ -344,6 +346,13 @@ const ROWS: &[Row] = &[
         env: "",
         help: "used by exec: the program's tracer goes on tracing",
         apply: |o, _, v| text(v, "-traced").map(|v| o.traced = Some(v)),
+    },
+    Row {
+        name: "seccomp",
+        arg: "fd",
+        env: "",
+        help: "used by exec: the program's filters stay",
+        apply: |o, _, v| number(v, "-seccomp").map(|v| o.seccomp = Some(v)),
     },
     Row {
         name: "log-append",
@@ -609,7 +618,7 @@ impl Options {
 
 /// What concerns one process only is not inherited by the programs it starts.
 fn inherited(row: &Row) -> bool {
-    !matches!(row.name, "traced" | "0" | "g" | "E" | "U")
+    !matches!(row.name, "traced" | "seccomp" | "0" | "g" | "E" | "U")
 }
 
 /// Parses the variables and the arguments (without argv[0]).

@@ -6,6 +6,7 @@ use crate::errno::Errno;
 use crate::gdb;
 use crate::log;
 use crate::options::LogBit;
+use crate::seccomp;
 use crate::signal::{self, FaultAt, SigInfo, Trap, code};
 use crate::syscall::{self, SysCx, fast};
 use crate::task::{Leave, Task};
@@ -125,8 +126,21 @@ fn system_call(task: &mut Task) {
             }
         }
     }
+    let mut verdict = None;
+    if task.seccomp.active() {
+        match seccomp::check(task, number, &args, next) {
+            seccomp::Verdict::Run(new, with) => (number, args) = (new, with),
+            seccomp::Verdict::Done(result) => verdict = Some(result),
+            seccomp::Verdict::Nothing => {
+                if trace::active(task) && task.leave.is_none() {
+                    trace::call_ends(task, Err(Errno::ENOSYS));
+                }
+                return;
+            }
+        }
+    }
     let mut cx = SysCx { mem, abi: arch.abi(), arch, task };
-    let result = syscall::dispatch(&mut cx, number, &args);
+    let result = verdict.unwrap_or_else(|| syscall::dispatch(&mut cx, number, &args));
     if debugged {
         gdb::call_ends(task);
     }

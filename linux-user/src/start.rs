@@ -66,10 +66,13 @@ pub fn main(binary: &GuestBinary) -> ! {
             std::process::exit(leave.code);
         }
     };
-    let traced = options.traced.clone();
+    let (traced, filters) = (options.traced.clone(), options.seccomp);
     match prepare(binary, options) {
         Ok(mut task) => {
             crate::sys::std_fds::restore();
+            if let Some(fd) = filters {
+                crate::seccomp::after_exec(&task, fd as i32);
+            }
             if let Some(told) = traced {
                 crate::trace::after_exec(&mut task, &told);
             }

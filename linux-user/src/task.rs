@@ -81,6 +81,8 @@ pub struct ThreadEntry {
     pub cpu: *mut CpuState,
     /// Its slots, to set its poll word.
     pub slots: *const HostSlots,
+    /// Its filters, which another thread may set.
+    pub seccomp: *const crate::seccomp::State,
 }
 
 // SAFETY: the pointers are used under the rules of `ThreadEntry`'s fields; an entry is removed before its thread frees
@@ -126,7 +128,12 @@ impl Process {
 
     /// Enters the calling thread's task.
     pub fn add_thread(&self, task: &mut Task) {
-        let entry = ThreadEntry { tid: task.tid, cpu: &raw mut *task.cpu, slots: &raw const *task.slots };
+        let entry = ThreadEntry {
+            tid: task.tid,
+            cpu: &raw mut *task.cpu,
+            slots: &raw const *task.slots,
+            seccomp: &raw const *task.seccomp,
+        };
         lock(&self.threads).push(entry);
     }
 
@@ -195,6 +202,8 @@ pub struct Task {
     pub leave: Option<Leave>,
     /// Runs in its parent's memory until it execs or exits.
     pub vforked: bool,
+    /// Its seccomp mode and filters.
+    pub seccomp: Box<crate::seccomp::State>,
     /// It is traced: what it shares with the tracer.
     pub trace: Option<Box<crate::trace::Block>>,
 }
@@ -233,6 +242,7 @@ impl Task {
             robust_list: (0, 0),
             leave: None,
             vforked: false,
+            seccomp: Box::default(),
             trace: None,
         });
         host_signal::install_sync_handlers();

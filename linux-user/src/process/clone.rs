@@ -230,6 +230,7 @@ fn child_task(cx: &mut SysCx<'_>, args: &CloneArgs, process: Arc<Process>) -> Bo
         robust_list: (0, 0),
         leave: None,
         vforked: false,
+        seccomp: Box::new(parent.seccomp.duplicate()),
         trace: None,
     });
     task.slots.set_blocked(task.blocked);

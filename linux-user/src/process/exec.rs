@@ -349,14 +349,11 @@ fn emulator_argv(
     config: &ExecConfig,
     name: CString,
     own: bool,
-    traced: Option<String>,
+    kept: &[CString],
     plan: Plan,
 ) -> Result<Vec<CString>, Errno> {
     let mut argv = vec![name];
-    if let Some(told) = traced.and_then(|told| CString::new(told).ok()) {
-        argv.push(c"-traced".to_owned());
-        argv.push(told);
-    }
+    argv.extend_from_slice(kept);
     if own {
         argv.extend(config.options.iter().cloned());
     }
@@ -376,16 +373,37 @@ fn emulator_argv(
 fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
     let to_c = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::ENOENT);
     let config = task.process.exec.clone();
-    let traced = crate::trace::for_exec(task);
+    let filters = crate::seccomp::for_exec(task)?;
+    let close = |fd: Option<i32>| {
+        if let Some(fd) = fd {
+            let _ = raw_syscall(libc::SYS_close, [fd as u64, 0, 0, 0, 0, 0]);
+        }
+    };
+    if filters.is_some() && plan.kind == Kind::Host {
+        // A program of the host would run without them.
+        close(filters);
+        return Err(Errno::EPERM);
+    }
+    // What is the task's and stays over an exec, as options.
+    let mut kept = Vec::new();
+    let mut keep = |name: &str, value: String| {
+        kept.extend([CString::new(name), CString::new(value)].into_iter().flatten());
+    };
+    if let Some(told) = crate::trace::for_exec(task) {
+        keep("-traced", told);
+    }
+    if let Some(fd) = filters {
+        keep("-seccomp", fd.to_string());
+    }
     let (program, argv) = match &plan.kind {
         Kind::Host => (to_c(&plan.path)?, plan.argv),
         Kind::Own => {
             let name = std::env::current_exe().ok().and_then(|path| to_c(&path).ok()).unwrap_or_default();
-            (c"/proc/self/exe".to_owned(), emulator_argv(&config, name, true, traced, plan)?)
+            (c"/proc/self/exe".to_owned(), emulator_argv(&config, name, true, &kept, plan)?)
         }
         Kind::Other(binary) => {
             let name = to_c(binary)?;
-            (name.clone(), emulator_argv(&config, name, false, traced, plan)?)
+            (name.clone(), emulator_argv(&config, name, false, &kept, plan)?)
         }
     };
     let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
@@ -407,6 +425,7 @@ fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
         host_signal::set_mask(open_mask);
     }
     task.sighand.exec_failed();
+    close(filters);
     result
 }
 
@@ -444,7 +463,7 @@ mod tests {
             ExecConfig { options: vec![c"-L".to_owned(), c"/tree".to_owned()], ..ExecConfig::default() };
         let argv = vec![c"sh".to_owned(), c"-c".to_owned()];
         let plan = Plan { kind: Kind::Own, path: PathBuf::from("-x"), argv };
-        let argv = emulator_argv(&config, c"q".to_owned(), true, None, plan).unwrap();
+        let argv = emulator_argv(&config, c"q".to_owned(), true, &[], plan).unwrap();
         let text: Vec<_> = argv.iter().map(|arg| arg.to_str().unwrap()).collect();
         assert_eq!(text, ["q", "-L", "/tree", "-0", "sh", "./-x", "-c"]);
     }

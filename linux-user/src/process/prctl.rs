@@ -16,6 +16,7 @@ const PR_SET_TIMING: i32 = 14;
 const PR_SET_NAME: i32 = 15;
 const PR_GET_NAME: i32 = 16;
 const PR_GET_SECCOMP: i32 = 21;
+const PR_SET_SECCOMP: i32 = 22;
 const PR_CAPBSET_READ: i32 = 23;
 const PR_CAPBSET_DROP: i32 = 24;
 const PR_GET_SECUREBITS: i32 = 27;
@@ -91,6 +92,8 @@ pub fn sys_prctl(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
             }
             Ok(0)
         }
+        PR_SET_SECCOMP => crate::seccomp::prctl_set(cx, a[1], a[2]),
+        PR_GET_SECCOMP => crate::seccomp::prctl_get(cx.task),
         // The emulator cannot be traced as the guest, but the guest's choice has other effects too.
         PR_SET_PDEATHSIG
         | PR_GET_DUMPABLE
@@ -99,7 +102,6 @@ pub fn sys_prctl(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         | PR_SET_KEEPCAPS
         | PR_GET_TIMING
         | PR_SET_TIMING
-        | PR_GET_SECCOMP
         | PR_CAPBSET_READ
         | PR_CAPBSET_DROP
         | PR_GET_SECUREBITS

@@ -224,6 +224,7 @@ pub fn deliver(task: &mut Task) {
         task.cpu.clear_poll();
         crate::process::core_file::attend(task);
         crate::trace::attend(task);
+        crate::seccomp::attend(task);
         while let Some(raw) = task.slots.take(task.blocked) {
             task.mask_stale = true;
             deliver_one(task, &SigInfo::from_raw(raw));

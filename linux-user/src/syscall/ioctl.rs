@@ -28,6 +28,9 @@ pub fn sys_ioctl(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     if cx.task.files.is_hidden(fd as i32) {
         return Err(Errno::EBADF);
     }
+    if let Some(result) = crate::seccomp::notification_ioctl(cx, fd, request, arg) {
+        return result;
+    }
     let call = |nr: u64, arg: u64| safe_syscall(libc::SYS_ioctl, [fd, nr, arg, 0, 0, 0]);
     let Some(desc) = find(cx, request) else {
         if request >> 8 & 0xff == KVM_GROUP {

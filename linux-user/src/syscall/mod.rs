@@ -21,6 +21,7 @@ pub use plain::{native, read_struct, write_struct};
 
 use crate::errno::{Errno, SysResult};
 use crate::guest_mem::GuestMem;
+use crate::seccomp;
 use crate::strace;
 use crate::task::Task;
 use crate::trace::tracer;

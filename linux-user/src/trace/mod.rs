@@ -280,7 +280,8 @@ fn stop(task: &mut Task, fill: impl FnOnce(&mut Block)) -> Option<i32> {
     Some(inject)
 }
 
-fn wants(task: &Task, option: u32) -> bool {
+/// True if the task's tracer asked for an event.
+pub fn wants(task: &Task, option: u32) -> bool {
     task.trace.as_ref().is_some_and(|block| block.options & 1 << option != 0)
 }
 
