@@ -133,7 +133,18 @@ impl Engine {
             // The access itself is bad: the interpreter finds the address.
             return self.step_one(cpu, true);
         }
-        Some(Exit::Fault)
+        self.settle_fault(cpu)
+    }
+
+    /// Lets the guest do what an instruction does before it faults; perhaps it does not fault at all.
+    fn settle_fault(&self, cpu: &mut CpuState) -> Option<Exit> {
+        let mut code = [0; 16];
+        let n = self.config.memory.fetch(cpu.pc(), &mut code);
+        let done = self.guest().after_fault(&mut EngineMachine::new(self, cpu), &code[..n]);
+        let Some(len) = done else { return Some(Exit::Fault) };
+        cpu.set_pc(cpu.pc().wrapping_add(len));
+        self.refresh_mode(cpu);
+        None
     }
 
     /// Executes exactly one guest instruction by the interpreter, ignoring breakpoints.
@@ -241,7 +252,10 @@ impl Engine {
                         return None;
                     }
                 }
-                Some(stop_exit(cpu, stop))
+                match stop_exit(cpu, stop) {
+                    Exit::Fault => self.settle_fault(cpu),
+                    other => Some(other),
+                }
             }
         }
     }

@@ -20,7 +20,7 @@ pub use expand::expand;
 
 use capstone::prelude::*;
 use cpu::Cpu;
-use ir::{BlockRequest, Builder, Guest, HelperDesc, SlotTable};
+use ir::{BlockRequest, Builder, Guest, HelperDesc, Machine, SlotTable};
 use std::ops::Range;
 
 /// The front end for one CPU.
@@ -71,6 +71,11 @@ impl Guest for Riscv {
 
     fn translate_block(&self, req: &BlockRequest<'_>, b: &mut Builder) {
         trans::block(&self.cpu, req, b);
+    }
+
+    fn after_fault(&self, machine: &mut dyn Machine, code: &[u8]) -> Option<u64> {
+        let word = u32::from_le_bytes(code.get(..4)?.try_into().ok()?);
+        vector::after_fault(&self.cpu, machine, word).then_some(4)
     }
 
     fn disassemble(&self, pc: u64, code: &[u8]) -> Vec<(u64, Range<usize>, String)> {

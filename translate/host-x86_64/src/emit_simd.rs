@@ -19,6 +19,7 @@ impl C<'_> {
             Op::VDup => return self.emit_vdup(i),
             Op::VIns => return self.emit_vins(i),
             Op::VGetU | Op::VGetS => return self.emit_vget(i),
+            Op::VMask => return self.emit_vmask(i),
             Op::FCmp => return self.emit_fcmp(i),
             Op::FToS | Op::FToU => return self.emit_f_to_int(i),
             Op::FJcvt => return self.emit_fjcvt(i),
@@ -265,6 +266,35 @@ impl C<'_> {
         true
     }
 
+    fn emit_vmask(&mut self, i: &Inst) -> bool {
+        let Shape { lane, lanes } = Self::shape(i);
+        let x = self.x(i.args[0]);
+        let d = self.dst_new();
+        // The instructions that collect bits reach the low registers only.
+        let t = XSCRATCH[0];
+        let (op, all) = match lane {
+            Size::B => (V::Pmovmskb, 16),
+            Size::H => (V::Pmovmskb, 16),
+            Size::S => (V::Movmskps, 4),
+            Size::D => (V::Movmskpd, 2),
+            Size::Q => return false,
+        };
+        if lane == Size::H {
+            self.a.v3(V::Packsswb, t, x, x);
+        } else {
+            self.a.v2(V::Movaps, t, x);
+        }
+        self.a.v_gp(op, d, t);
+        if lanes < all {
+            self.a.alu_i(Alu::And, Sz::D, Rm::R(d), (1 << lanes) - 1);
+        }
+        if i.ty == Type::I32 {
+            self.def_z(d)
+        } else {
+            self.def(Loc::R(d))
+        }
+        true
+    }
     fn emit_vget(&mut self, i: &Inst) -> bool {
         let lane = Self::shape(i).lane;
         let n = i.imm as u8;

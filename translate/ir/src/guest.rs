@@ -122,6 +122,13 @@ pub trait Guest: Sync + Send {
     /// later one is incomplete, or `max_insns` is reached, the block ends with a jump to it. Undefined
     /// instructions become [`crate::TrapKind::Illegal`] traps. Never panics on any bytes.
     fn translate_block(&self, req: &BlockRequest<'_>, b: &mut Builder);
+    /// An access of the instruction at the start of `code` has failed with the state as it was before the instruction.
+    /// Does what the architecture lets happen before the fault, for instance the elements of a vector below the bad one.
+    /// The length of the instruction if it is complete after all, which then did not fault.
+    fn after_fault(&self, machine: &mut dyn Machine, code: &[u8]) -> Option<u64> {
+        let _ = (machine, code);
+        None
+    }
     /// Disassembles the instructions in `code` for logs: (address, bytes, text).
     fn disassemble(&self, pc: u64, code: &[u8]) -> Vec<(u64, Range<usize>, String)>;
     /// The helper with this name (used by the text form).

@@ -303,6 +303,8 @@ ops! {
     VInsLane "vinslane" (V, V) -> V, Vec, Pure;
     /// Lane imm, zero-extended.
     VGetU "vgetu" (V) -> T, Vec, Pure;
+    /// Bit i is the top bit of lane i.
+    VMask "vmask" (V) -> T, Vec, Pure;
     /// Lane imm, sign-extended.
     VGetS "vgets" (V) -> T, Vec, Pure;
     /// Even result lanes from the low halves: a0 b0 a1 b1 ...

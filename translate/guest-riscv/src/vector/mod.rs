@@ -15,7 +15,7 @@ mod mem;
 mod perm;
 mod unit;
 
-pub(crate) use unit::helper;
+pub(crate) use unit::{after_fault, helper};
 
 use crate::cpu::Feature;
 use crate::decode::Vector;

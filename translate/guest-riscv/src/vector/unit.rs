@@ -24,6 +24,13 @@ pub(crate) fn helper(m: &mut dyn Machine, args: &[u128; 4]) -> Result<u128, Stop
     Ok(0)
 }
 
+/// After a failed access of translated code: executes the instruction up to the element that faults. True if none does, as
+/// with loads that a fault shortens.
+pub(crate) fn after_fault(cpu: &cpu::Cpu, m: &mut dyn Machine, word: u32) -> bool {
+    let vector = matches!(decode(word, &cpu.features), Some(Insn::Vector(i)) if super::mem::is_memory(i));
+    vector && m.slot(VSTART) == 0 && exec(m, word, cpu.vlen as usize / 8, cpu.xlen == 32).is_ok()
+}
+
 /// Executes one instruction that [`super::check`] allows.
 pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize, rv32: bool) -> Result<(), Stop> {
     let Some(Insn::Vector(insn)) = decode(word, &ALL) else { return Err(ILLEGAL) };

@@ -197,6 +197,10 @@ fn eval_vector(inst: &Inst, args: &[u128; 4], fp: &mut FpState) -> u128 {
         Op::VDupLane => build(s, |_| get(a, bits, imm as u32)),
         Op::VIns => insert(a, bits, imm as u32, b as u64),
         Op::VInsLane => insert(a, bits, imm as u32 & 255, get(b, bits, imm as u32 >> 8)),
+        Op::VMask => {
+            let top = |i: u32| a >> (bits * i + bits - 1) & 1;
+            (0..s.lanes.into()).fold(0, |m, i| m | top(i) << i)
+        }
         Op::VGetU => truncate(inst.ty, get(a, bits, imm as u32).into()),
         Op::VGetS => {
             let x = int::sext(get(a, bits, imm as u32), bits) as u64;
