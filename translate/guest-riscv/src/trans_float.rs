@@ -10,7 +10,7 @@ use crate::decode::{ArgsFcvt, ArgsFint, Float};
 use crate::trans::{Flow, Tr};
 use ir::{Attr, Cc, Fp, FpRules, Mem, NanRule, Op, Round, Shape, Size, Type, Val};
 
-const RULES: FpRules = FpRules {
+pub(crate) const RULES: FpRules = FpRules {
     nan: NanRule::Default,
     tiny_before: false,
     flush_in: false,
@@ -28,7 +28,7 @@ fn size(fmt: u32) -> Size {
 }
 
 /// The canonical NaN.
-fn canonical(size: Size) -> u64 {
+pub(crate) fn canonical(size: Size) -> u64 {
     match size {
         Size::H => 0x7e00,
         Size::S => 0x7fc0_0000,
@@ -127,7 +127,7 @@ impl Tr<'_> {
     }
 
     /// A source register as a value of this format.
-    fn f(&mut self, n: u32, size: Size) -> Val {
+    pub(crate) fn f(&mut self, n: u32, size: Size) -> Val {
         if self.in_x() {
             let x = if self.rv32() && size == Size::D { self.pair64(n) } else { self.x(n) };
             let shape = Shape::scalar(size);

@@ -97,10 +97,12 @@ impl Tr<'_> {
     }
 
     /// Element numbers of piece `p`.
-    fn iota(&mut self, size: Size, p: u32) -> Val {
+    pub(super) fn iota(&mut self, size: Size, p: u32) -> Val {
         let n = 16 / size.bytes() as u64;
         let half = |from: u64| {
-            (0..n / 2).fold(0, |v, i| v | (from + i & (u64::MAX >> (64 - size.bits()))) << (i * u64::from(size.bits())))
+            (0..n / 2).fold(0, |v, i| {
+                v | ((from + i) & (u64::MAX >> (64 - size.bits()))) << (i * u64::from(size.bits()))
+            })
         };
         let first = u64::from(p) * n;
         self.const128(half(first), half(first + n / 2))
@@ -285,7 +287,12 @@ impl Tr<'_> {
         true
     }
 
-    fn widen_both(&mut self, fm: &Form, signs: [bool; 2], f: impl Fn(&mut Self, Val, Val, u32) -> Val) -> bool {
+    fn widen_both(
+        &mut self,
+        fm: &Form,
+        signs: [bool; 2],
+        f: impl Fn(&mut Self, Val, Val, u32) -> Val,
+    ) -> bool {
         let s = lanes(fm.wide());
         let op = signs.map(|signed| if signed { Op::VWidenS } else { Op::VWidenU });
         self.widening(fm, |t, a, b, half, j| {
@@ -344,7 +351,7 @@ impl Tr<'_> {
     }
 
     /// vzext and vsext.
-    fn extend(&mut self, fm: &Form, op: Op) -> bool {
+    fn vextend(&mut self, fm: &Form, op: Op) -> bool {
         // Log2 of the factor.
         let by = 4 - (fm.f.vs1 >> 1);
         for p in 0..pieces(fm.bytes) {
@@ -371,15 +378,28 @@ impl Tr<'_> {
             let n = fm.vlmax() - 64 * word;
             return self.b.const64(if n >= 64 { u64::MAX } else { (1 << n) - 1 });
         }
-        // vl is less than 64.
-        let (vl, one) = (self.b.get(VL, Type::I64), self.b.const64(1));
-        let top = self.b.shl(one, vl);
-        self.b.sub(top, one)
+        // vl is less than vlmax.
+        let (mut n, one) = (self.b.get(VL, Type::I64), self.b.const64(1));
+        if fm.vlmax() <= 64 {
+            let top = self.b.shl(one, n);
+            return self.b.sub(top, one);
+        }
+        // How many bits are past this word's first, negative if none, and whether they fill it.
+        let first = self.b.const64(64 * u64::from(word));
+        n = self.b.sub(n, first);
+        let zero = self.b.const64(0);
+        n = self.b.smax(n, zero);
+        let top = self.b.shl(one, n);
+        let some = self.b.sub(top, one);
+        let (full, all) = (self.b.const64(64), self.b.const64(u64::MAX));
+        let d = self.b.sub(n, full);
+        let flags = self.b.flags_of(d);
+        self.b.select(Cc::Lt, flags, some, all)
     }
 
     /// Whether masks can be handled as words.
     pub(super) fn mask_words(fm: &Form) -> Option<u32> {
-        (fm.full && fm.vlmax() <= 128 || fm.vlmax() <= 64).then(|| fm.vlmax().div_ceil(64))
+        (fm.vlmax() <= 128).then(|| fm.vlmax().div_ceil(64))
     }
 
     /// Writes word `word` of a mask register, where `masked` allows.
@@ -437,7 +457,7 @@ impl Tr<'_> {
         true
     }
 
-    fn compare(&mut self, fm: &Form, op: Op, swap: bool, not: bool) -> bool {
+    fn vcmp(&mut self, fm: &Form, op: Op, swap: bool, not: bool) -> bool {
         let s = lanes(fm.size);
         self.vcompare(fm, |t, a, b| {
             let v = t.b.vop(op, s, &if swap { [b, a] } else { [a, b] }, 0);
@@ -647,10 +667,9 @@ impl Tr<'_> {
         self.b.push(Op::VDup, Type::V128, Attr::Vec(Shape::scalar(fm.size)), &[v], 0)
     }
 
-    /// Loads and stores of consecutive bytes.
+    /// Loads and stores of consecutive bytes. A fault may find some pieces done: they are done again, with the same result.
     fn bytes_access(&mut self, fm: &Form, bytes: u32, write: bool) -> bool {
         let base = self.x(fm.f.vs1);
-        let mut loaded = Vec::new();
         for p in 0..pieces(bytes) {
             let n = (bytes - 16 * p).min(16);
             let mem = Mem::plain(Size::from_log2(n.ilog2()).unwrap_or(Size::Q));
@@ -658,22 +677,26 @@ impl Tr<'_> {
             if write {
                 let v = self.vpiece(fm, fm.f.vd, p);
                 self.b.store(mem, base, Val::NONE, at, v);
-            } else {
-                loaded.push((self.b.load(Type::V128, mem, base, Val::NONE, at), mem.size));
+                continue;
             }
-        }
-        for (p, (mut v, size)) in loaded.into_iter().enumerate() {
-            if size != Size::Q {
-                let old = self.vpiece(fm, fm.f.vd, p as u32);
-                v = self.b.vop(Op::VInsLane, lanes(size), &[old, v], 0);
+            let mut v = self.b.load(Type::V128, mem, base, Val::NONE, at);
+            if mem.size != Size::Q {
+                let old = self.vpiece(fm, fm.f.vd, p);
+                v = self.b.vop(Op::VInsLane, lanes(mem.size), &[old, v], 0);
             }
-            self.vwrite(fm, p as u32, v, None);
+            self.vwrite(fm, p, v, None);
         }
         true
     }
 
     /// Elements one by one, at addresses that `address` gives.
-    fn elements(&mut self, fm: &Form, size: Size, write: bool, mut address: impl FnMut(&mut Self, u32) -> Val) -> bool {
+    fn elements(
+        &mut self,
+        fm: &Form,
+        size: Size,
+        write: bool,
+        mut address: impl FnMut(&mut Self, u32) -> Val,
+    ) -> bool {
         let n = fm.vlmax();
         if n > MOST_ELEMENTS || !fm.every() || fm.f.nf != 0 || fm.bytes_of(size) < 16 {
             return false;
@@ -723,15 +746,20 @@ impl Tr<'_> {
         })
     }
 
+    /// The instruction under a vtype.
+    pub(super) fn form(&self, f: &Fields, t: VType) -> Form {
+        let vlenb = self.cpu.vlen / 8;
+        let bytes = if t.lmul >= 0 { vlenb << t.lmul } else { vlenb >> -t.lmul };
+        let size = Size::from_log2(t.sew).unwrap_or(Size::D);
+        Form { f: *f, t, size, bytes, full: self.mode & FULL != 0, per_reg: vlenb / 16 }
+    }
+
     /// Emits an inline form; false if there is none.
     pub(super) fn inline(&mut self, insn: Vector, f: &Fields, t: VType) -> bool {
         use Vector as V;
+        let fm = &self.form(f, t);
+        let (size, full) = (fm.size, fm.full);
         let vlenb = self.cpu.vlen / 8;
-        let group = |lmul: i32| if lmul >= 0 { vlenb << lmul } else { vlenb >> -lmul };
-        let size = Size::from_log2(t.sew).unwrap_or(Size::D);
-        let full = self.mode & FULL != 0;
-        let fm = Form { f: *f, t, size, bytes: group(t.lmul), full, per_reg: vlenb / 16 };
-        let fm = &fm;
         if vlenb < 16 || pieces(fm.bytes) > MOST_PIECES || (!full && fm.vlmax() > 256) {
             return false;
         }
@@ -785,14 +813,14 @@ impl Tr<'_> {
             V::VcpopV(_) => self.vmap_unary(fm, Op::VCnt),
             V::Vclz(_) => self.vmap_unary(fm, Op::VClz),
             V::Vbrev(_) => self.vmap_unary(fm, Op::VRbit),
-            V::Vmseq(_) => self.compare(fm, Op::VCmpEq, false, false),
-            V::Vmsne(_) => self.compare(fm, Op::VCmpEq, false, true),
-            V::Vmsltu(_) => self.compare(fm, Op::VCmpGtU, true, false),
-            V::Vmslt(_) => self.compare(fm, Op::VCmpGtS, true, false),
-            V::Vmsleu(_) => self.compare(fm, Op::VCmpGeU, true, false),
-            V::Vmsle(_) => self.compare(fm, Op::VCmpGeS, true, false),
-            V::Vmsgtu(_) => self.compare(fm, Op::VCmpGtU, false, false),
-            V::Vmsgt(_) => self.compare(fm, Op::VCmpGtS, false, false),
+            V::Vmseq(_) => self.vcmp(fm, Op::VCmpEq, false, false),
+            V::Vmsne(_) => self.vcmp(fm, Op::VCmpEq, false, true),
+            V::Vmsltu(_) => self.vcmp(fm, Op::VCmpGtU, true, false),
+            V::Vmslt(_) => self.vcmp(fm, Op::VCmpGtS, true, false),
+            V::Vmsleu(_) => self.vcmp(fm, Op::VCmpGeU, true, false),
+            V::Vmsle(_) => self.vcmp(fm, Op::VCmpGeS, true, false),
+            V::Vmsgtu(_) => self.vcmp(fm, Op::VCmpGtU, false, false),
+            V::Vmsgt(_) => self.vcmp(fm, Op::VCmpGtS, false, false),
             V::Vmerge(_) => {
                 let rhs = self.rhs(fm);
                 self.merge(fm, rhs)
@@ -847,8 +875,8 @@ impl Tr<'_> {
             }),
             V::VcpopM(_) => self.mask_scalar(fm, false),
             V::VfirstM(_) => self.mask_scalar(fm, true),
-            V::Vzext(_) => self.extend(fm, Op::VWidenU),
-            V::Vsext(_) => self.extend(fm, Op::VWidenS),
+            V::Vzext(_) => self.vextend(fm, Op::VWidenU),
+            V::Vsext(_) => self.vextend(fm, Op::VWidenS),
             V::Vnsrl(_) => self.narrow_shift(fm, Op::VShlU, Op::VShrI),
             V::Vnsra(_) => self.narrow_shift(fm, Op::VShlS, Op::VSarI),
             V::Vwaddu(_) => self.wide_op(fm, [false; 2], Op::VAdd),

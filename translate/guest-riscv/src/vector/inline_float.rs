@@ -242,12 +242,12 @@ impl Tr<'_> {
             V::VfcvtXF(_) => self.fto_int(fm, Op::VFToS, round, max >> 1),
             V::VfcvtRtzXuF(_) => self.fto_int(fm, Op::VFToU, Round::Zero, max),
             V::VfcvtRtzXF(_) => self.fto_int(fm, Op::VFToS, Round::Zero, max >> 1),
-            V::VfcvtFXu(_) => self.funary(fm, |t, a, s| {
-                t.b.fcvt(Op::VUToF, Type::V128, t.vfp(s, round), s.lane, a, 0)
-            }),
-            V::VfcvtFX(_) => self.funary(fm, |t, a, s| {
-                t.b.fcvt(Op::VSToF, Type::V128, t.vfp(s, round), s.lane, a, 0)
-            }),
+            V::VfcvtFXu(_) => {
+                self.funary(fm, |t, a, s| t.b.fcvt(Op::VUToF, Type::V128, t.vfp(s, round), s.lane, a, 0))
+            }
+            V::VfcvtFX(_) => {
+                self.funary(fm, |t, a, s| t.b.fcvt(Op::VSToF, Type::V128, t.vfp(s, round), s.lane, a, 0))
+            }
             V::Vfwadd(_) => self.fwide_arith(fm, false, Op::FAdd),
             V::Vfwsub(_) => self.fwide_arith(fm, false, Op::FSub),
             V::Vfwmul(_) => self.fwide_arith(fm, false, Op::FMul),

@@ -83,8 +83,16 @@ impl Access<'_> {
     fn run(&mut self, end: usize, eew: u32, write: bool) -> bool {
         let (from, to) = (self.at(self.f.vd, self.vstart, eew), self.at(self.f.vd, end, eew));
         let addr = self.address(self.base.wrapping_add((self.vstart << eew) as u64));
-        let mut buf = [0; 1024];
-        let Some(buf) = buf.get_mut(..to.saturating_sub(from)) else { return false };
+        let (mut small, mut large);
+        let len = to.saturating_sub(from);
+        let buf: &mut [u8] = if len <= 64 {
+            small = [0; 64];
+            &mut small
+        } else {
+            large = [0; 1024];
+            &mut large
+        };
+        let Some(buf) = buf.get_mut(..len) else { return false };
         if buf.is_empty() {
             return true;
         }

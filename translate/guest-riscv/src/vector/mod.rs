@@ -10,6 +10,9 @@
 mod check;
 mod crypto;
 mod float;
+mod inline;
+mod inline_float;
+mod inline_part;
 mod int;
 mod mem;
 mod perm;
@@ -40,7 +43,8 @@ pub const VILL: u64 = 1 << 63;
 const VL_OFFSET: u32 = 768;
 const VTYPE_OFFSET: u32 = 776;
 const VSTART_OFFSET: u32 = 784;
-const VXRM_OFFSET: u32 = 788;
+/// Right after vstart: both are read at once.
+const VXRM_OFFSET: u32 = VSTART_OFFSET + 4;
 const JVT_OFFSET: u32 = 792;
 /// Offset of v0 in the guest part of the state block; the others follow, each as long as the CPU's vlen says.
 pub const V_OFFSET: u32 = 800;
@@ -199,6 +203,7 @@ impl Tr<'_> {
             _ => {}
         }
         let t = self.vtype();
+        let cpu = self.cpu;
         if t.is_none() && !check::without_vtype(insn) {
             // Traps if vtype is invalid; else the mode is found afresh and is a known one.
             self.vexec(ASK_VALID);
@@ -207,7 +212,7 @@ impl Tr<'_> {
         let cx = check::Context {
             f: &f,
             t: t.unwrap_or(VType { sew: 0, lmul: 0 }),
-            features: &self.cpu.features,
+            features: &cpu.features,
             elen: self.elen(),
             vlen: self.cpu.vlen,
             started: self.mode & STARTED != 0,
@@ -215,6 +220,15 @@ impl Tr<'_> {
         };
         if !cx.allowed(insn) {
             return Flow::Undefined;
+        }
+        if self.mode & STARTED == 0 && self.inline(insn, &f, cx.t) {
+            return Flow::Next;
+        }
+        if self.mode & STARTED == 0
+            && t.is_some()
+            && let Some(flow) = self.part_access(insn, &f, cx.t)
+        {
+            return flow;
         }
         self.vexec(0);
         if matches!(insn, Vector::VfmvFS(_)) {
@@ -246,8 +260,10 @@ impl Tr<'_> {
     }
 
     fn vset_to(&mut self, rd: u32, zimm: u64, avl: impl Fn(&mut Self, Val) -> Val) -> Flow {
-        let zero = self.b.const32(0);
-        self.b.set(VSTART, zero);
+        if self.mode & STARTED != 0 {
+            let zero = self.b.const32(0);
+            self.b.set(VSTART, zero);
+        }
         let Some(t) = VType::decode(zimm, self.cpu.vlen, self.elen()) else {
             let ill = self.b.const64(VILL);
             self.b.set(VTYPE, ill);

@@ -1,7 +1,9 @@
 //! The definition of the vector instructions: one instruction, element by element, on the state block. Used as the runtime
 //! helper of everything that has no inline form, and to find out how far an inline access got when it faults.
 
-use super::{ASK_RV32, ASK_VALID, Fields, V_OFFSET, VL, VSTART, VTYPE, VType, VXRM};
+use super::{
+    ASK_RV32, ASK_VALID, Fields, V_OFFSET, VL, VL_OFFSET, VSTART, VSTART_OFFSET, VTYPE, VTYPE_OFFSET, VType,
+};
 use crate::cpu::{self, Feature, Features};
 use crate::decode::{Insn, Vector, decode};
 use ir::softfloat::{self as sf, Env};
@@ -35,8 +37,18 @@ pub(crate) fn after_fault(cpu: &cpu::Cpu, m: &mut dyn Machine, word: u32) -> boo
 pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize, rv32: bool) -> Result<(), Stop> {
     let Some(Insn::Vector(insn)) = decode(word, &ALL) else { return Err(ILLEGAL) };
     let f = Fields::of(word);
-    let (vl, vtype) = (m.slot(VL) as usize, m.slot(VTYPE) as u64);
-    let vstart = m.slot(VSTART) as usize;
+    // By offset: the general way through the slot table costs more than a short instruction.
+    let s = m.state();
+    let word = |at: u32| -> u64 {
+        let at = at as usize;
+        u64::from_le_bytes(s[at..at + 8].try_into().expect("8 bytes"))
+    };
+    let (vl, vtype) = (word(VL_OFFSET) as usize, word(VTYPE_OFFSET));
+    let vstart = word(VSTART_OFFSET) as u32 as usize;
+    let vxrm = (word(VSTART_OFFSET) >> 32) as u32 & 3;
+    let x = |n: u32| if n == 0 { 0 } else { word(cpu::X_OFFSET + 8 * (n - 1)) };
+    let (rs1, rs2) = (x(f.vs1), x(f.vs2));
+    let f1 = word(cpu::F_OFFSET + 16 * f.vs1);
     if let Vector::Vsetvl(a) = insn {
         set_vl(m, a.rd, a.rs1, a.rs2, vlenb);
         return Ok(());
@@ -44,13 +56,10 @@ pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize, rv32: bool) -> 
     let t = VType::decode(vtype, 8 * vlenb as u32, 64).unwrap_or(VType { sew: 0, lmul: 0 });
     // State from a damaged signal frame must not lead outside the registers.
     let vl = vl.min(t.vlmax(8 * vlenb as u32) as usize);
-    let x = |m: &mut dyn Machine, n: u32| if n == 0 { 0 } else { m.slot(cpu::x(n)) as u64 };
-    let rs1 = x(m, f.vs1);
     let mut mask = [0; 128];
     let v0 = V_OFFSET as usize;
-    mask[..vlenb].copy_from_slice(&m.state()[v0..v0 + vlenb]);
+    mask[..vlenb].copy_from_slice(&s[v0..v0 + vlenb]);
     if super::mem::is_memory(insn) {
-        let rs2 = x(m, f.vs2);
         let first_only = matches!(insn, Vector::Vleff(_));
         // A stride is signed.
         let rs2 = if rv32 { rs2 as i32 as u64 } else { rs2 };
@@ -72,7 +81,7 @@ pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize, rv32: bool) -> 
         mask,
         uimm: super::int::unsigned_immediate(insn),
         rs1: if rv32 { rs1 as i32 as u64 } else { rs1 },
-        f1: m.slot(cpu::f(f.vs1)) as u64,
+        f1,
         env: Env {
             round: match fp.round {
                 1 => sf::Round::Up,
@@ -87,7 +96,7 @@ pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize, rv32: bool) -> 
             ..Env::default()
         },
         sat: false,
-        vxrm: m.slot(VXRM) as u32 & 3,
+        vxrm,
         r: &mut m.state()[v0..v0 + 32 * vlenb],
         out: Output::None,
     };

@@ -226,7 +226,13 @@ fn memory(r: &mut Random, plan: &Plan, s: &mut State) {
         // Nor starts past the end.
         s.vstart %= plan.vlenb as u64 >> (plan.word >> 12 & 7).saturating_sub(4);
     }
-    s.x[rs1] = WINDOW + if near_end { PAGE as u64 - 4 - r.below(200) } else { 1024 + r.below(1500) };
+    let near_start = r.one_in(6) && !whole;
+    s.x[rs1] = WINDOW
+        + match (near_start, near_end) {
+            (true, _) => r.below(24),
+            (_, true) => PAGE as u64 - 4 - r.below(200),
+            (false, false) => 1024 + r.below(1500),
+        };
     if rs2 != rs1 {
         s.x[rs2] = if r.one_in(6) { r.below(80).wrapping_neg() } else { r.below(40) };
     }
