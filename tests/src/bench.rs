@@ -24,6 +24,8 @@ struct Bench {
 enum What {
     /// A kernel of `guest-tests/bench/`.
     Kernel(&'static str),
+    /// A kernel that uses what only this guest has.
+    Own(&'static str, &'static str),
     /// A program, the same path on both sides, and arguments.
     Program(&'static str, &'static [&'static str]),
     /// Python with these arguments: the path has the release's version in it.
@@ -77,6 +79,9 @@ const BENCHES: &[Bench] = &[
     Bench { name: "FP scalar", repeat: 1, what: What::Kernel("fpscalar") },
     Bench { name: "FP vector", repeat: 1, what: What::Kernel("fpvector") },
     Bench { name: "integer vector", repeat: 1, what: What::Kernel("intvector") },
+    Bench { name: "RVV memcpy", repeat: 1, what: What::Own("riscv64", "rvv_memcpy") },
+    Bench { name: "RVV saxpy", repeat: 1, what: What::Own("riscv64", "rvv_saxpy") },
+    Bench { name: "RVV dot product", repeat: 1, what: What::Own("riscv64", "rvv_dot") },
     Bench { name: "system calls", repeat: 1, what: What::Kernel("syscalls") },
     Bench { name: "threads", repeat: 1, what: What::Kernel("threads") },
     Bench { name: "signals", repeat: 1, what: What::Kernel("signals") },
@@ -151,7 +156,7 @@ fn commands(
     let text = |p: &Path| p.to_string_lossy().into_owned();
     let tree = programs::tree(guest);
     let (host, foreign, args) = match bench.what {
-        What::Kernel(name) => {
+        What::Kernel(name) | What::Own(_, name) => {
             let (native, foreign) = kernel(guest, name)?;
             return Ok((vec![text(&native)], vec![text(qemu), text(&foreign)]));
         }
@@ -245,8 +250,10 @@ pub fn bench(guest: &'static Guest, runs: usize, clock: Clock, filter: &[String]
         "{:<22}{:>10}{:>12}{:>12}{:>9}{:>9}{:>9}",
         "", "native s", "reference s", "omnirun s", "ref/nat", "our/nat", "ref/our"
     );
-    for b in
-        BENCHES.iter().filter(|b| filter.is_empty() || filter.iter().any(|f| b.name.contains(f.as_str())))
+    for b in BENCHES
+        .iter()
+        .filter(|b| filter.is_empty() || filter.iter().any(|f| b.name.contains(f.as_str())))
+        .filter(|b| !matches!(b.what, What::Own(owner, _) if owner != guest.name))
     {
         let row = measure(guest, b, &work, reference.as_deref(), runs, clock)?;
         print_row(&row);

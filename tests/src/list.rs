@@ -94,7 +94,7 @@ pub static GUESTS: &[Guest] = &[
             python: "/usr/bin/python3.13",
             cc1: ("/usr/libexec/gcc/riscv64-linux-gnu/14/cc1", "/usr/lib/gcc-cross/riscv64-linux-gnu/12/cc1"),
         }),
-        instructions: "RV64GC, Zba Zbb Zbc Zbs, Zbkb Zbkx, Zicond, Zacas, Zabha, Zfh, Zcb",
+        instructions: "RV64GC, Zba Zbb Zbc Zbs, Zbkb Zbkx, Zicond, Zacas, Zabha, Zfh, Zcb, V, Zvfh, Zvfbf*, Zvbb, Zvbc, Zvk*",
     },
     Guest {
         name: "riscv32",
