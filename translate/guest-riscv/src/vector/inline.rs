@@ -735,7 +735,7 @@ impl Tr<'_> {
         })
     }
 
-    fn indexed(&mut self, fm: &Form, write: bool) -> bool {
+    fn vindexed(&mut self, fm: &Form, write: bool) -> bool {
         let base = self.x(fm.f.vs1);
         let (size, reg) = (Size::from_log2(fm.f.eew()).unwrap_or(Size::D), fm.f.vs2);
         let per = u32::from(lanes(size).lanes);
@@ -776,8 +776,8 @@ impl Tr<'_> {
                 self.bytes_access(fm, (f.nf + 1) * vlenb, matches!(insn, V::Vsr(_)))
             }
             V::Vlse(_) | V::Vsse(_) if !self.rv32() => self.strided(fm, eew, matches!(insn, V::Vsse(_))),
-            V::Vluxei(_) | V::Vloxei(_) if !self.rv32() => self.indexed(fm, false),
-            V::Vsuxei(_) | V::Vsoxei(_) if !self.rv32() => self.indexed(fm, true),
+            V::Vluxei(_) | V::Vloxei(_) if !self.rv32() => self.vindexed(fm, false),
+            V::Vsuxei(_) | V::Vsoxei(_) if !self.rv32() => self.vindexed(fm, true),
 
             V::Vadd(_) => self.vbin(fm, Op::VAdd),
             V::Vsub(_) => self.vbin(fm, Op::VSub),
