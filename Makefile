@@ -10,7 +10,7 @@ DEV := target/release/omnirun-dev
 
 export OMNIRUN_TREES ?= $(CURDIR)/build/trees
 
-.PHONY: help demo test test-programs bench install fuzz release lint clean setup-build setup-test setup-oracle setup-bench
+.PHONY: help demo test test-programs bench install fuzz release lint clean setup-build setup-test setup-oracle setup-programs setup-bench
 
 help: ## show this list
 	@echo "Omnirun: run programs built for another processor"
@@ -44,7 +44,10 @@ test: setup-test setup-oracle release ## unit tests, guest programs in every mod
 	cargo test --workspace --exclude omnirun-tests
 	cargo test -p omnirun-tests -- --format=terse
 
-test-programs: setup-test release ## real Debian arm64 and riscv64 programs, in full
+setup-programs:
+	@tests/setup.sh build cross tree programs
+
+test-programs: setup-programs release ## real Debian arm64 and riscv64 programs, in full
 	OMNIRUN_FULL=1 cargo test -p omnirun-tests --test programs
 
 bench: setup-bench release ## native, reference emulator and Omnirun in turn; prints ratios, writes build/bench-GUEST.md

@@ -4,6 +4,7 @@
 #   cross      the cross compilers for guest-tests/
 #   tree       Debian trees in $OMNIRUN_TREES to run real programs from: 12 in arm64, 13 in riscv64
 #   oracle     the newest Debian qemu-user in $OMNIRUN_TREES/reference, which the RISC-V instruction tests compare with
+#   programs   for the full list: python's sqlite3 tests, a Go and a Rust program from PyPI
 #   reference  the same and what `make bench` runs, to measure against
 set -eu
 cd "$(dirname "$0")/.."
@@ -58,8 +59,9 @@ extract() {
     local t=$trees/$1 arch=$2 suite=$3
     shift 3
     rm -rf "$t"
-    mmdebstrap --quiet --variant=extract --architectures="$arch" --aptopt='Acquire::Check-Valid-Until "false"' \
-        --include="$(IFS=,; echo "${packages[*]},$*")" "$suite" "$t" "deb http://deb.debian.org/debian $suite main"
+    # Merged /usr, as Debian installs it: a maintainer script would have made /bin and /lib links.
+    mmdebstrap --quiet --variant=extract --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
+        --architectures="$arch" --aptopt='Acquire::Check-Valid-Until "false"' --include="$(IFS=,; echo "${packages[*]},$*")" "$suite" "$t" "deb http://deb.debian.org/debian $suite main"
 }
 
 # finish FOLDER : what the maintainer scripts would have written and programs look for.
@@ -92,6 +94,36 @@ setup_tree() {
         # A mirror's index may be older than its release file; the other name of the suite is signed apart.
         extract riscv64 riscv64 trixie "${more[@]}" || extract riscv64 riscv64 stable "${more[@]}"
         finish riscv64
+    fi
+}
+
+# Only for the full list of real programs: what Debian 12 does not package.
+setup_programs() {
+    if [ ! -d "$trees/arm64/usr/lib/python3.11/test/test_sqlite3" ]; then
+        say "python3.11's sqlite3 tests, which its package leaves out, from Debian's source package"
+        local source=$trees/source
+        mkdir -p "$source/lists/partial"
+        echo 'deb-src http://deb.debian.org/debian bookworm main' >"$source/sources.list"
+        local options=(-o "Dir::Etc::sourcelist=$source/sources.list" -o Dir::Etc::sourceparts=-
+            -o "Dir::State::lists=$source/lists" -o "APT::Sandbox::User=$(id -un)")
+        apt-get "${options[@]}" update -qq
+        (cd "$source" && apt-get "${options[@]}" source -qq --download-only python3.11)
+        tar --no-same-owner -xf "$source"/python3.11_*.orig.tar.* -C "$trees/arm64/usr/lib/python3.11/test" --strip-components=3 \
+            --wildcards '*/Lib/test/test_sqlite3'
+        rm -rf "$source"
+    fi
+    local tools=$trees/tools/aarch64
+    if [ ! -x "$tools/ruff" ] || [ ! -x "$tools/shfmt" ]; then
+        say "a Go and a Rust program for arm64 from PyPI into $tools"
+        need pip3 python3-pip
+        need unzip unzip
+        mkdir -p "$tools"
+        local get=(pip3 download -q --no-deps --only-binary=:all: -d "$tools")
+        "${get[@]}" --platform manylinux2014_aarch64 shfmt-py==4.2.0
+        "${get[@]}" --platform musllinux_1_2_aarch64 ruff==0.17.6
+        for wheel in "$tools"/*.whl; do unzip -qoj "$wheel" '*/scripts/*' -d "$tools"; done
+        chmod 755 "$tools/ruff" "$tools/shfmt"
+        rm "$tools"/*.whl
     fi
 }
 

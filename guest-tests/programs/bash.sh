@@ -111,4 +111,113 @@ str=; for i in {1..500}; do str+=$i; done; echo ${#str}
 until (( --x < 20 )); do :; done; echo $x
 history -c; set -- p q r; shift; echo "$# $1 ${@: -1}"
 printf -v formatted '%(%Y-%m-%d)T' 86400; echo "$formatted"
+
+section more-pipes
+mkfifo fifo
+( for i in 1 2 3; do echo "through fifo $i"; done > fifo ) &
+while read -r line; do echo "$line"; done < fifo
+wait
+jobs > /dev/null
+seq 1 2000 | split -l 500 - piece.
+cat piece.* | md5sum
+for f in piece.*; do wc -l < "$f"; done | paste -sd+ | tr -d '\n'; echo
+seq 1 100 | tee >(awk '{ s += $1 } END { print s > "sum" }') | tail -1
+until [ -s sum ]; do sleep 0.01; done
+cat sum
+{ seq 1 3; echo; seq 4 6; } | awk 'BEGIN { RS = "" } { print NF, $0 }' | tr '\n' ' '; echo
+exec 3<> both; echo "written" >&3; exec 3>&-; cat both
+exec 6>&1; exec > captured; echo inside; exec 1>&6 6>&-; cat captured
+cat /dev/null | { read -r line || echo "nothing to read"; }
+( trap '' PIPE; yes 2> /dev/null | head -1 )
+
+section job-control
+until_true() { local k; for (( k = 0; k < 500; k++ )); do "$@" && return; sleep 0.02; done; echo "never: $*"; }
+in_state() { grep -q "^State:.$1" "/proc/$2/status"; }
+jobs > /dev/null
+set -m
+sleep 20 & one=$!
+sleep 21 & two=$!
+jobs -p | grep -c "^$one\$\|^$two\$"
+jobs %% | sed 's/^\[[0-9]*\]. *//'
+kill -STOP $one
+until_true in_state T $one
+jobs -s | grep -c Stopped
+kill -CONT $one
+until_true in_state S $one
+kill $one
+wait $one 2> /dev/null; echo "job one $?"
+kill -INT $two
+wait $two 2> /dev/null; echo "job two $?"
+( sleep 0.05; exit 6 ) &
+fg %% > /dev/null; echo "foreground $?"
+sleep 22 & three=$!
+disown $three
+kill $three
+jobs -r | wc -l
+set +m
+bash -c 'kill -STOP $$; echo resumed' & p=$!
+until_true in_state T $p
+kill -CONT $p
+wait $p; echo "stopped and resumed $?"
+wait -n 2> /dev/null; echo "none left $?"
+for n in 9 1 5; do ( sleep "0.$n"; exit "$n" ) & done
+wait -n; echo "first of three $?"
+wait; echo "rest $?"
+
+section more-traps
+trap 'echo "debug $BASH_COMMAND" >> trace' DEBUG
+: one
+: two
+trap - DEBUG
+grep -c '^debug : ' trace
+f() { trap 'echo "returned from ${FUNCNAME[0]}"' RETURN; return 2; }
+f; echo "status $?"
+trap - RETURN
+count=0
+trap 'count=$(( count + 1 ))' USR2
+for i in 1 2 3 4 5; do kill -USR2 $$; done
+echo "usr2 $count"
+trap 'echo chld' CHLD; set -m; ( exit 0 ) & wait $!; set +m; trap - CHLD
+( trap 'echo hup' HUP; kill -HUP $BASHPID )
+bash -c 'trap "exit 4" TERM; sleep 10 & wait $!' & p=$!
+sleep 0.2; kill $p; wait $p; echo "interrupted wait $?"
+trap -p USR2 | sed 's/^trap -- //'
+( set -e; false; echo not-reached ); echo "errexit $?"
+( set -u; echo "$never_set" ) 2> /dev/null; echo "nounset $?"
+
+section more-here-documents
+while IFS=, read -r name number; do
+    printf '%-8s|%4d\n' "$name" "$number"
+done <<'DATA'
+alpha,1
+beta,22
+gamma,333
+DATA
+outer=$(cat <<A
+$(cat <<B
+nested $((1 + 1))
+B
+)
+A
+)
+echo "$outer"
+bash <<'SCRIPT'
+for i in a b; do
+    cat <<INNER
+item $i
+INNER
+done
+SCRIPT
+bash -s first second <<< 'echo "$# $2"'
+
+section arrays-and-strings
+sparse=([2]=two [5]=five); echo "${!sparse[@]} ${#sparse[@]}"; unset 'sparse[2]'; echo "${sparse[*]}"
+declare -i number=010; number+=5; echo $number
+declare -u upper=shout; declare -l lower=QUIET; echo "$upper $lower"
+declare -n ref=number; ref=77; echo $number
+path=/usr/share/doc/file.tar.gz; echo "${path##*/} ${path%/*} ${path%%.*} ${path#*.}"
+printf '%s\n' "${path@Q}" "${v@U}"; printf '%b|%c|%o|%e\n' 'a\tb' xyz 64 12345.678
+words='the quick brown fox'; set -- $words; echo "$# ${*^} ${words// /_}"
+string=abc; while [ "${#string}" -lt 200 ]; do string=$string$string; done; echo ${#string}
+shopt -s extglob nullglob; echo "${words//+([aeiou])/*}"; echo none*here; shopt -u nullglob
 echo done

@@ -15,6 +15,176 @@ class P { constructor(x) { this.x = x; } get dbl() { return this.x * 2; } add(o)
 let p = new Q(0); for (let i = 0; i < 100000; i++) p = new Q(p.add(i % 3 ? new P(i) : new Q(i)).x); console.log(p.dbl);
 const o = {}; for (let i = 0; i < 50000; i++) o['k' + (i * 7919) % 1000] = (o['k' + (i * 7919) % 1000] || 0) + i; console.log(Object.keys(o).length, o.k5);
 const primes = []; outer: for (let i = 2; primes.length < 1000; i++) { for (const q of primes) { if (q * q > i) break; if (i % q === 0) continue outer; } primes.push(i); } console.log(primes[999]);
+section('structures');
+class Heap {
+  constructor(less) {
+    this.less = less;
+    this.items = [];
+  }
+  push(x) {
+    const a = this.items;
+    a.push(x);
+    for (let i = a.length - 1, up; i > 0 && this.less(a[i], a[up = (i - 1) >> 1]); i = up) {
+      [a[i], a[up]] = [a[up], a[i]];
+    }
+  }
+  pop() {
+    const a = this.items, top = a[0], last = a.pop();
+    if (a.length > 0) {
+      a[0] = last;
+      for (let i = 0; ;) {
+        let child = 2 * i + 1;
+        if (child >= a.length) break;
+        if (child + 1 < a.length && this.less(a[child + 1], a[child])) child++;
+        if (!this.less(a[child], a[i])) break;
+        [a[i], a[child]] = [a[child], a[i]];
+        i = child;
+      }
+    }
+    return top;
+  }
+}
+const heap = new Heap((x, y) => x < y);
+let lcg = 12345;
+const random = () => (lcg = (Math.imul(lcg, 1103515245) + 12345) & 0x7fffffff);
+for (let i = 0; i < 20000; i++) heap.push(random() % 1000000);
+let previous = -1, sorted = true;
+while (heap.items.length) {
+  const x = heap.pop();
+  sorted = sorted && x >= previous;
+  previous = x;
+}
+console.log('heap', sorted, previous);
+const graph = new Map();
+for (let i = 0; i < 2000; i++) {
+  graph.set(i, [(i * 7 + 1) % 2000, (i * 13 + 5) % 2000, (i + 1) % 2000]);
+}
+const distance = new Map([[0, 0]]), queue = [0];
+while (queue.length) {
+  const at = queue.shift();
+  for (const next of graph.get(at)) {
+    if (!distance.has(next)) {
+      distance.set(next, distance.get(at) + 1);
+      queue.push(next);
+    }
+  }
+}
+console.log('graph', distance.size, Math.max(...distance.values()));
+const memo = new Map();
+function ways(n, coins) {
+  if (n === 0) return 1;
+  if (n < 0 || coins.length === 0) return 0;
+  const key = `${n},${coins.length}`;
+  if (!memo.has(key)) {
+    memo.set(key, ways(n - coins[0], coins) + ways(n, coins.slice(1)));
+  }
+  return memo.get(key);
+}
+console.log('ways', ways(300, [50, 25, 10, 5, 1]));
+const matrix = (n, f) => Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => f(i, j)));
+const multiply = (x, y) => matrix(x.length, (i, j) => x[i].reduce((sum, v, k) => sum + v * y[k][j], 0));
+let product = matrix(40, (i, j) => (i * j) % 7);
+for (let k = 0; k < 3; k++) {
+  product = multiply(product, matrix(40, (i, j) => (i + j + k) % 5));
+}
+console.log('matrix', product.flat().reduce((x, y) => (x + y) % 1000003));
+const tree = { value: 1000, left: null, right: null };
+for (let i = 0; i < 5000; i++) {
+  let node = tree;
+  const value = random() % 2000;
+  for (;;) {
+    const side = value < node.value ? 'left' : 'right';
+    if (!node[side]) {
+      node[side] = { value, left: null, right: null };
+      break;
+    }
+    node = node[side];
+  }
+}
+function* walk(node) {
+  if (!node) return;
+  yield* walk(node.left);
+  yield node.value;
+  yield* walk(node.right);
+}
+const inOrder = [...walk(tree)];
+console.log('tree', inOrder.length, inOrder.every((x, i) => i === 0 || inOrder[i - 1] <= x));
+const depth = (node) => node ? 1 + Math.max(depth(node.left), depth(node.right)) : 0;
+console.log('depth', depth(tree) > 10);
+const bits = new Uint32Array(1 << 12);
+for (let i = 0; i < 100000; i++) {
+  const bit = (random() >>> 4) % (bits.length * 32);
+  bits[bit >>> 5] ^= 1 << (bit & 31);
+}
+let ones = 0;
+for (let word of bits) {
+  for (; word; word &= word - 1) ones++;
+}
+console.log('bits', ones);
+function parse(text) {
+  let at = 0;
+  const primary = () => {
+    if (text[at] === '(') {
+      at++;
+      const value = sum();
+      at++;
+      return value;
+    }
+    const start = at;
+    while (/[0-9.]/.test(text[at] ?? '')) at++;
+    return Number(text.slice(start, at));
+  };
+  const term = () => {
+    let value = primary();
+    while (text[at] === '*' || text[at] === '/') {
+      value = text[at++] === '*' ? value * primary() : value / primary();
+    }
+    return value;
+  };
+  const sum = () => {
+    let value = term();
+    while (text[at] === '+' || text[at] === '-') {
+      value = text[at++] === '+' ? value + term() : value - term();
+    }
+    return value;
+  };
+  return sum();
+}
+console.log('parse', parse('2*(3+4)-10/4'), parse('((1.5+2.5)*2)'));
+const life = (cells) => {
+  const next = new Set(), seen = new Map();
+  for (const cell of cells) {
+    const [x, y] = cell.split(',').map(Number);
+    for (let dx = -1; dx <= 1; dx++) {
+      for (let dy = -1; dy <= 1; dy++) {
+        if (dx || dy) {
+          const key = `${x + dx},${y + dy}`;
+          seen.set(key, (seen.get(key) ?? 0) + 1);
+        }
+      }
+    }
+  }
+  for (const [cell, count] of seen) {
+    if (count === 3 || (count === 2 && cells.has(cell))) next.add(cell);
+  }
+  return next;
+};
+let cells = new Set(['1,0', '2,1', '0,2', '1,2', '2,2', '10,10', '10,11', '10,12']);
+for (let i = 0; i < 40; i++) cells = life(cells);
+console.log('life', [...cells].sort().join(' '));
+const { EventEmitter } = require('events');
+const emitter = new EventEmitter();
+const heard = [];
+emitter.on('x', (v) => heard.push(v));
+emitter.once('x', (v) => heard.push(-v));
+for (let i = 1; i < 4; i++) emitter.emit('x', i);
+console.log('events', heard.join());
+const path = require('path'), url = require('url'), util = require('util'), os = require('os');
+console.log(path.join('/a', '../b', './c.txt'), path.extname('x.tar.gz'), new url.URL('http://h:80/p?q=1#f').search);
+console.log(util.format('%s %d %j', 'a', 1.5, { b: [1] }), util.inspect({ a: { b: { c: {} } }, m: new Map([[1, 2]]) }));
+console.log(os.EOL === '\n', os.endianness(), typeof os.cpus().length);
+console.log([5, 1, 10].sort((x, y) => x - y), [1, 2, 3, 4].findLast((x) => x % 2), Array.from('abc', (c) => c + c));
+console.log(new Date(Date.UTC(2024, 1, 29)).toISOString(), new Date(0).getTimezoneOffset());
 section('language');
 const { a, ...rest } = { a: 1, b: 2, c: 3 }; console.log(a, rest, [...'héllo'].length, `t${1 + 1}`, [3, 1, 2].sort(), [10, 9, 1].sort(), [[1, [2, [3]]]].flat(Infinity), new Set([1, 1, 2]).size, [1, 2, 3].includes(2), null ?? 'd', rest?.z?.y);
 function* gen() { let x = yield 1; try { yield x * 2; } finally { console.log('closed'); } } const g = gen(); console.log(g.next(), g.next(21), g.return(5));

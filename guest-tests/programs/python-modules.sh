@@ -1,10 +1,10 @@
 # python3's own test modules, each in a process of its own. The list is the issue's; FULL runs all of it.
-# test: timeout=1500 native=skip short=first
+# test: timeout=7200 native=skip short=first
 modules="int float math struct json zlib cmath re"
 [ -n "${FULL:-}" ] && modules="int float math cmath struct decimal json re pickle zlib hashlib sqlite3 threading thread queue subprocess signal socket select mmap os posix time datetime asyncio"
 bad=0
 export TMPDIR=$PWD HOME=$PWD
 for m in $modules; do
-    if timeout 600 python3 -m test -q "test_$m" > "$m.log" 2>&1; then echo "$m ok"; else echo "$m FAILED"; bad=1; grep -E '^(FAIL|ERROR|test_|  File|[A-Za-z]*Error)' "$m.log" | tail -40 >&2; fi
+    if timeout 1800 python3 -m test -q "test_$m" > "$m.log" 2>&1; then echo "$m ok"; else echo "$m FAILED"; bad=1; grep -E '^(FAIL|ERROR|test_|  File|[A-Za-z]*Error)' "$m.log" | tail -40 >&2; fi
 done
 exit $bad

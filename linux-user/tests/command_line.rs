@@ -298,7 +298,10 @@ fn fuzz_programs() {
             match rng.below(3) {
                 0 => file[at] = rng.bits() as u8,
                 1 => file[at] ^= 1 << rng.below(8),
-                _ => file[at & !7..][..8].copy_from_slice(&rng.pick(&edges).to_le_bytes()),
+                _ => {
+                    let at = (at & !7).min(file.len() - 8);
+                    file[at..at + 8].copy_from_slice(&rng.pick(&edges).to_le_bytes());
+                }
             }
         }
         if rng.one_in(16) {

@@ -3,11 +3,14 @@
 //! `NAME.out`; where a tree's release prints something else, in `NAME.RELEASE.out`.
 //!
 //! Directives as in [`crate::guests`], behind `# test:`: `timeout=SECONDS`, `full=only` (only with `OMNIRUN_FULL`),
-//! `short=first` (without it, only for the first guest of the list), `limit=KIB` (run under that `ulimit -v`), `native=skip` (the output is not what the host would print).
+//! `short=first` (without it, only for the first guest of the list), `limit=KIB` (run under that `ulimit -v`),
+//! `native=skip` (the output is not what the host would print), `only=GUEST` (for this guest).
+//!
+//! The full form runs every script a second time in an address space of 8 GiB, as in a container.
 
 use crate::list::{GUESTS, Guest, Tree};
-use crate::root;
 use crate::run::{Invocation, diff, quote, tail};
+use crate::{root, trees};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +27,8 @@ pub struct Program {
     pub full_only: bool,
     /// Whether only the first guest runs it in the short form.
     pub short_first: bool,
+    /// The only guest that has it.
+    pub only: Option<String>,
     /// Address space limit in KiB.
     pub limit: Option<u64>,
     /// Whether the expected output can be made natively.
@@ -48,14 +53,23 @@ fn load(script: PathBuf) -> Result<Program, String> {
     let text = std::fs::read_to_string(&script).map_err(|e| format!("{}: {e}", script.display()))?;
     let name = script.file_stem().expect("a script has a name").to_string_lossy().into_owned();
     let timeout = Duration::from_secs(120);
-    let mut p =
-        Program { name, script, timeout, full_only: false, short_first: false, limit: None, native: true };
+    let mut p = Program {
+        name,
+        script,
+        timeout,
+        full_only: false,
+        short_first: false,
+        only: None,
+        limit: None,
+        native: true,
+    };
     for word in text.lines().take(8).filter_map(|l| l.split_once("# test: ")).flat_map(|(_, d)| d.split(' '))
     {
         let bad = || format!("{}: directive {word}", p.script.display());
         match word.split_once('=').ok_or_else(bad)? {
             ("timeout", v) => p.timeout = Duration::from_secs(v.parse().map_err(|_| bad())?),
             ("limit", v) => p.limit = Some(v.parse().map_err(|_| bad())?),
+            ("only", guest) => p.only = Some(guest.to_owned()),
             ("full", "only") => p.full_only = true,
             ("short", "first") => p.short_first = true,
             ("native", "skip") => p.native = false,
@@ -78,7 +92,13 @@ pub fn tree(guest: &Guest) -> Result<&Tree, String> {
 impl Program {
     /// Whether this run has it for a guest.
     pub fn wanted(&self, guest: &Guest) -> bool {
-        full() || !self.full_only && (!self.short_first || guest.name == GUESTS[0].name)
+        let its = self.only.as_ref().is_none_or(|only| only == guest.name);
+        its && (full() || !self.full_only && (!self.short_first || guest.name == GUESTS[0].name))
+    }
+
+    /// The same in an address space of 8 GiB, as in a container without overcommit.
+    pub fn limited(&self) -> Program {
+        Program { name: format!("{}-8g", self.name), limit: Some(8 << 20), ..self.clone() }
     }
 
     /// The file with what it prints on this guest's tree.
@@ -113,6 +133,7 @@ pub fn invocation(p: &Program, under: Option<(&Guest, PathBuf)>) -> Result<Invoc
     let mut inv = Invocation::new(words, &work);
     if full() {
         inv.env.push(("FULL".to_owned(), "1".to_owned()));
+        inv.env.push(("TOOLS".to_owned(), trees().join("tools").join(place).to_string_lossy().into_owned()));
     }
     inv.env.push(("PROGRAMS".to_owned(), root().join("guest-tests/programs").to_string_lossy().into_owned()));
     Ok(inv)

@@ -18,8 +18,9 @@ impl Reference {
     pub fn start(name: &str) -> Reference {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/runner.c");
         let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("oracle-runner-{name}"));
-        // The patched code and the window lie near each other, so that PC-relative accesses reach it.
-        let layout = format!("-Wl,-N,-Ttext={:#x},--section-start=.patch={:#x}", PC + 0x1_0000, PC & !0xfff);
+        // The patched code and the window lie near each other, so that PC-relative accesses reach it. Code and data have
+        // pages of their own: the reference translates a page again when it is written.
+        let layout = format!("-Wl,-Ttext={:#x},--section-start=.patch={:#x}", PC + 0x1_0000, PC & !0xfff);
         let built = Command::new("aarch64-linux-gnu-gcc")
             .args(["-O2", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", &layout, "-o"])
             .args([&program, &source])
