@@ -3,6 +3,9 @@
 //! An absolute path is looked up under the root first and used as it is if it is not there. Symbolic links that are
 //! absolute point into the root again, as they would on the guest's own system. `/proc`, `/sys`, `/dev`, `/tmp` and `/run`
 //! are the host's: what a tree holds there is only mount points.
+//!
+//! The working directory is the host's where the host has one of that name, else the tree's. While the tree has it too, a
+//! relative name is looked up as the absolute one would be, so both see the same files.
 
 use crate::sys::raw_syscall;
 use std::borrow::Cow;
@@ -80,6 +83,28 @@ pub fn host_path<'a>(sysroot: Option<&Path>, guest: &'a CStr, follow: bool) -> C
         }
         Err(libc::ENOSYS | libc::EMFILE | libc::ENFILE) => by_existence(full, guest),
         Err(_) => Cow::Borrowed(guest),
+    }
+}
+
+/// Whether the tree has a directory of the working directory's name.
+pub fn has_cwd(root: &Path) -> bool {
+    let Ok(cwd) = std::env::current_dir() else { return false };
+    let Ok(cwd) = CString::new(cwd.into_os_string().into_vec()) else { return false };
+    let found = host_path(Some(root), &cwd, true);
+    matches!(found, Cow::Owned(path) if Path::new(OsStr::from_bytes(path.to_bytes())).is_dir())
+}
+
+/// The host path of a name relative to the working directory, if it is in the tree.
+pub fn below_cwd(root: &Path, name: &CStr, follow: bool) -> Option<CString> {
+    if name.is_empty() || name.to_bytes()[0] == b'/' {
+        return None;
+    }
+    let mut path = std::env::current_dir().ok()?.into_os_string().into_vec();
+    path.push(b'/');
+    path.extend_from_slice(name.to_bytes());
+    match host_path(Some(root), &CString::new(path).ok()?, follow) {
+        Cow::Owned(path) => Some(path),
+        Cow::Borrowed(_) => None,
     }
 }
 

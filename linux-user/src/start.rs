@@ -175,7 +175,7 @@ fn prepare(binary: &GuestBinary, mut options: Options) -> Result<Box<Task>, (Str
     let exec = Arc::new(exec_config(arch, &options, loaded.exe));
     let pid = std::process::id() as i32;
     let process = Arc::new(Process::new(pid, exec));
-    let fs = Arc::new(Fs { sysroot });
+    let fs = Arc::new(Fs::new(sysroot));
     let mut task = Task::first(process, mm, fs, arch, engine)
         .map_err(|errno| fail(format!("cannot start: {}", errno.text().unwrap_or("?"))))?;
     if let Some(fd) = log::own_fd() {

@@ -14,9 +14,9 @@ use crate::mm::Mm;
 use crate::signal::{self, AltStack, FaultState, SigHand};
 use engine::Engine;
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Locks a mutex of kernel objects; a panic elsewhere does not make its data unusable.
@@ -50,11 +50,46 @@ impl Files {
     }
 }
 
-/// File-system context (CLONE_FS). Working directory, root and umask are the host's.
-#[derive(Default, Clone)]
+/// What the kernel's `fs_struct` holds that is ours to know.
+#[derive(Default)]
 pub struct Fs {
     /// `-L`: where absolute paths are looked up first.
     pub sysroot: Option<PathBuf>,
+    /// The tree has the working directory too: names relative to it are looked up there first, as absolute ones are.
+    shadowed: AtomicBool,
+}
+
+impl Clone for Fs {
+    fn clone(&self) -> Fs {
+        Fs { sysroot: self.sysroot.clone(), shadowed: AtomicBool::new(self.is_shadowed()) }
+    }
+}
+
+impl Fs {
+    /// The state of a new process.
+    pub fn new(sysroot: Option<PathBuf>) -> Fs {
+        let fs = Fs { sysroot, ..Fs::default() };
+        fs.moved();
+        fs
+    }
+
+    /// The working directory has changed.
+    pub fn moved(&self) {
+        if let Some(root) = &self.sysroot {
+            self.shadowed.store(crate::paths::has_cwd(root), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a relative name may mean something in the tree.
+    pub fn is_shadowed(&self) -> bool {
+        self.shadowed.load(Ordering::Relaxed)
+    }
+
+    /// What a name relative to the working directory means in the tree, if it means something there.
+    pub fn below_cwd(&self, name: &CStr, follow: bool) -> Option<CString> {
+        let root = self.sysroot.as_ref().filter(|_| self.is_shadowed())?;
+        crate::paths::below_cwd(root, name, follow)
+    }
 }
 
 /// How this emulator starts itself again for a guest's exec.

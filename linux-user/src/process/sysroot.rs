@@ -14,6 +14,9 @@ pub fn program(task: &Task, path: &Path) -> PathBuf {
     }
     // A path with a NUL inside cannot come from a guest's string.
     let Ok(name) = CString::new(path.as_os_str().as_bytes()) else { return path.to_path_buf() };
+    if let Some(below) = task.fs.below_cwd(&name, true) {
+        return PathBuf::from(OsStr::from_bytes(below.to_bytes()));
+    }
     let found = host_path(task.fs.sysroot.as_deref(), &name, true);
     PathBuf::from(OsStr::from_bytes(found.to_bytes()))
 }

@@ -4,6 +4,7 @@ use super::SysCx;
 use crate::errno::{Errno, SysResult};
 use crate::sys::{raw_syscall, safe_syscall};
 use crate::trace::tracer;
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use syscall_tables::{CallId, flags};
@@ -32,7 +33,7 @@ fn open_at(cx: &mut SysCx<'_>, dirfd: u64, path: u64, flags: u64, mode: u64) -> 
     if let Some(result) = crate::proc_view::open(cx.task, dirfd, &path, flags) {
         return result;
     }
-    let path = cx.host_path(&path, flags & O_NOFOLLOW == 0);
+    let path = cx.host_path_at(dirfd, &path, flags & O_NOFOLLOW == 0);
     safe_syscall(libc::SYS_openat, [dirfd, path.as_ptr() as u64, flags, mode, 0, 0])
 }
 
@@ -90,10 +91,10 @@ pub fn sys_openat2(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     let host_how = [open_flags, word(1), word(2)];
     let path = cx.path(path)?;
     let path = if host_how[2] == 0 {
-        cx.host_path(&path, open_flags & O_NOFOLLOW == 0)
+        cx.host_path_at(dirfd, &path, open_flags & O_NOFOLLOW == 0)
     } else {
         // With a resolve rule the path is relative to what the guest opened itself.
-        std::borrow::Cow::Borrowed(path.as_c_str())
+        Cow::Borrowed(path.as_c_str())
     };
     safe_syscall(libc::SYS_openat2, [dirfd, path.as_ptr() as u64, host_how.as_ptr() as u64, 24, 0, 0])
 }
@@ -144,6 +145,30 @@ pub fn sys_dup3(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     safe_syscall(libc::SYS_dup3, [a[0], a[1], flags, 0, 0, 0])
 }
 
+/// `chdir`: the host's directory, else the tree's (see `paths`).
+pub fn sys_chdir(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let path = cx.path(a[0])?;
+    let change = |path: &CStr| safe_syscall(libc::SYS_chdir, [path.as_ptr() as u64, 0, 0, 0, 0, 0]);
+    let mut result = change(&path);
+    if matches!(result, Err(Errno::ENOENT | Errno::ENOTDIR))
+        && let Cow::Owned(found) = cx.host_path_at(AT_FDCWD, &path, true)
+    {
+        result = change(&found);
+    }
+    cx.task.fs.moved();
+    result
+}
+
+/// `fchdir`
+pub fn sys_fchdir(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if hidden(cx, a[0]) {
+        return Err(Errno::EBADF);
+    }
+    let result = safe_syscall(libc::SYS_fchdir, *a);
+    cx.task.fs.moved();
+    result
+}
+
 /// `readlink`
 pub fn sys_readlink(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     read_link_at(cx, AT_FDCWD, a[0], a[1], a[2])
@@ -164,7 +189,7 @@ fn read_link_at(cx: &mut SysCx<'_>, dirfd: u64, path: u64, buf: u64, size: u64) 
         cx.mem.copy_out(buf, &target[..len])?;
         return Ok(len as u64);
     }
-    let path = cx.host_path(&path, false);
+    let path = cx.host_path_at(dirfd, &path, false);
     let buf = cx.mem.host(buf, 0)?;
     raw_syscall(libc::SYS_readlinkat, [dirfd, path.as_ptr() as u64, buf, size, 0, 0])
 }

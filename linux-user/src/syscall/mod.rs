@@ -67,14 +67,26 @@ impl SysCx<'_> {
         let mut head = [0; 5];
         let got = self.mem.copy_in_partial(addr, &mut head);
         let head = &head[..got];
-        head.first() != Some(&b'/')
-            || (self.task.fs.sysroot.is_none() && !head.starts_with(b"//") && head != b"/proc")
+        (head.first() != Some(&b'/') && !self.task.fs.is_shadowed())
+            || (head.first() == Some(&b'/')
+                && self.task.fs.sysroot.is_none()
+                && !head.starts_with(b"//")
+                && head != b"/proc")
     }
 
     /// The host path of an existing file that a guest path names (see `paths`).
     pub fn host_path<'p>(&self, path: &'p CStr, follow: bool) -> Cow<'p, CStr> {
         crate::proc_view::redirect(self.task, path, follow)
             .unwrap_or_else(|| crate::paths::host_path(self.task.fs.sysroot.as_deref(), path, follow))
+    }
+
+    /// The same for a path that is relative to a descriptor or to the working directory.
+    pub fn host_path_at<'p>(&self, dirfd: u64, path: &'p CStr, follow: bool) -> Cow<'p, CStr> {
+        let below = || self.task.fs.below_cwd(path, follow);
+        match (dirfd as i32 == libc::AT_FDCWD).then(below).flatten() {
+            Some(found) => Cow::Owned(found),
+            None => self.host_path(path, follow),
+        }
     }
 }
 

@@ -167,7 +167,11 @@ fn converted(cx: &mut SysCx<'_>, desc: &CallDesc, args: &[u64; 6]) -> SysResult 
             }
             ArgTy::Rpath if !cx.path_as_is(v) => {
                 let path = cx.path(v)?;
-                let path = cx.host_path(&path, follows(desc, args)).into_owned();
+                let dirfd = match i.checked_sub(1).map(|before| desc.args[before].ty) {
+                    Some(ArgTy::Dirfd) => args[i - 1],
+                    _ => libc::AT_FDCWD as u64,
+                };
+                let path = cx.host_path_at(dirfd, &path, follows(desc, args)).into_owned();
                 host[i] = path.as_ptr() as u64;
                 strings.push(path);
             }
