@@ -6,7 +6,8 @@
 //! `short=first` (without it, only for the first guest of the list), `limit=KIB` (run under that `ulimit -v`),
 //! `native=skip` (the output is not what the host would print), `only=GUEST` (for this guest).
 //!
-//! The full form does more in most scripts, has four times the time, and runs every script a second time in an address space of 8 GiB, as in a container.
+//! The full form does more in most scripts, has four times the time, and runs every script a second time in an address
+//! space of 8 GiB, as in a container.
 
 use crate::list::{GUESTS, Guest, Tree};
 use crate::run::{Invocation, diff, quote, tail};
