@@ -15,7 +15,7 @@ pub mod code {
     pub const SI_TKILL: i32 = -6;
     /// Illegal opcode.
     pub const ILL_ILLOPC: i32 = 1;
-    /// Illegal operand or branch target (BTI).
+    /// Illegal operand (a pointer that fails its authentication).
     pub const ILL_ILLOPN: i32 = 2;
     /// Nothing is mapped.
     pub const SEGV_MAPERR: i32 = 1;

@@ -172,9 +172,9 @@ pub trait SignalArch {
     }
     /// What a trap means.
     fn trap(&self, cpu: &mut CpuState, kind: ir::TrapKind, info: u64) -> Trap {
-        let _ = info;
         let pc = cpu.pc();
         let (sig, code, addr) = match kind {
+            ir::TrapKind::Illegal if info == ir::ILLEGAL_OPERAND => (libc::SIGILL, code::ILL_ILLOPN, pc),
             ir::TrapKind::Illegal | ir::TrapKind::Service => (libc::SIGILL, code::ILL_ILLOPC, pc),
             ir::TrapKind::Break => (libc::SIGTRAP, code::TRAP_BRKPT, pc),
             ir::TrapKind::Arithmetic => (libc::SIGFPE, code::FPE_INTDIV, pc),

@@ -39,6 +39,8 @@ pub enum Feature {
     Flagm,
     Flagm2,
     Pauth,
+    Pauth2,
+    Fpac,
     Dgh,
     Dit,
     Ssbs,
@@ -89,6 +91,8 @@ const FEATURE_NAMES: &[(&str, Feature)] = &[
     ("flagm", F::Flagm),
     ("flagm2", F::Flagm2),
     ("pauth", F::Pauth),
+    ("pauth2", F::Pauth2),
+    ("fpac", F::Fpac),
     ("dgh", F::Dgh),
     ("dit", F::Dit),
     ("ssbs", F::Ssbs),
@@ -140,9 +144,20 @@ const V8_4: Features = N1.with(&[
     F::Bf16,
     F::Lse2,
 ]);
-const V1: Features = V8_4.with(&[F::Sha512, F::Sha3, F::Sm3, F::Sm4, F::Rng]);
-const A710: Features =
-    V8_4.with(&[F::Bti, F::Flagm2, F::Frintts, F::Sb, F::Specres, F::Sha512, F::Sha3, F::Sm3, F::Sm4]);
+const V1: Features = V8_4.with(&[F::Pauth2, F::Sha512, F::Sha3, F::Sm3, F::Sm4, F::Rng]);
+const A710: Features = V8_4.with(&[
+    F::Pauth2,
+    F::Fpac,
+    F::Bti,
+    F::Flagm2,
+    F::Frintts,
+    F::Sb,
+    F::Specres,
+    F::Sha512,
+    F::Sha3,
+    F::Sm3,
+    F::Sm4,
+]);
 
 /// All models; the first is the default.
 pub const MODELS: &[Model] = &[
@@ -156,6 +171,9 @@ pub const MODELS: &[Model] = &[
     Model { name: "neoverse-n1", midr: 0x414f_d0c1, features: N1 },
     Model { name: "neoverse-v1", midr: 0x411f_d402, features: V1 },
 ];
+
+/// Properties of other emulators' CPUs for what is not there: they can be turned off.
+const ABSENT: &[&str] = &["sve", "sme", "mte", "pauth-qarma3", "lpa2"];
 
 /// A CPU as configured.
 #[derive(Debug, Clone, Copy)]
@@ -211,8 +229,10 @@ impl Cpu {
                 "off" | "false" | "no" => false,
                 _ => return Err(format!("CPU property '{key}' takes on or off, not '{value}'")),
             };
-            if key == "pauth-impdef" {
-                cpu.qarma5 = !on;
+            if key == "pauth-impdef" || key == "pauth-qarma5" {
+                cpu.qarma5 = on == (key == "pauth-qarma5");
+            } else if !on && ABSENT.contains(&key) {
+                // As asked: it is not there.
             } else if let Some(&(_, f)) = FEATURE_NAMES.iter().find(|(n, _)| *n == key) {
                 cpu.features = if on { cpu.features.with(&[f]) } else { cpu.features.without(&[f]) };
             } else {
@@ -323,11 +343,13 @@ impl Cpu {
                 (60, has(F::Rng)),
             ]),
             (6, 1) => {
+                // 1 FEAT_PAuth, 3 FEAT_PAuth2, 4 FEAT_FPAC, 5 FEAT_FPACCOMBINE (ours comes with it).
+                let pauth = has(F::Pauth) * (1 + 2 * has(F::Pauth2) * (1 + has(F::Fpac)));
                 let (qarma, fast) = (u64::from(self.qarma5), u64::from(!self.qarma5));
                 pick(&[
                     (0, has(F::Dpb) + has(F::Dpb2)),
-                    (4, has(F::Pauth) * qarma),
-                    (8, has(F::Pauth) * fast),
+                    (4, pauth * qarma),
+                    (8, pauth * fast),
                     (12, has(F::Jscvt)),
                     (16, has(F::Fcma)),
                     (20, has(F::Rcpc) + has(F::Rcpc2) + has(F::Rcpc3)),

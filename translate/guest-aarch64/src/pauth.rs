@@ -2,14 +2,15 @@
 //! architected QARMA5 as a helper.
 //!
 //! Addresses have 48 bits and tags are ignored (TBI), as Linux sets EL0 up: the code is in bits 54:48, bit 55 selects the
-//! half of the address space, bits 63:56 stay. FEAT_PAuth without FEAT_PAuth2 and FEAT_FPAC: a failed check writes an
-//! error code into bits 54:53. The fast algorithm is ours (the architecture leaves it to the implementation); it
+//! half of the address space, bits 63:56 stay. With FEAT_PAuth2 the code is added to those bits by exclusive or, and a failed
+//! check leaves what that gives back; with FEAT_FPAC it traps instead; without both it writes an error code into bits
+//! 54:53. The fast algorithm is ours (the architecture leaves it to the implementation); it
 //! mixes pointer, modifier and key by multiplication, enough to catch mistakes but not an attacker with time.
 
-use crate::cpu::{KEY_GA, pac_key};
+use crate::cpu::{Feature, KEY_GA, pac_key};
 use crate::helpers;
 use crate::trans::Tr;
-use ir::{Machine, Stop, Type, Val};
+use ir::{Machine, Stop, Target, Term, TrapKind, Type, Val};
 
 const PAC_LOW: u32 = 48;
 const PAC_LEN: u32 = 7;
@@ -56,6 +57,10 @@ impl Tr<'_> {
         let ptr = self.x(rd);
         let plain = self.strip(ptr);
         let pac = self.compute_pac(plain, modifier, key);
+        if self.cpu.features.has(Feature::Pauth2) {
+            let v = self.mix(ptr, pac);
+            return self.set(rd, v);
+        }
         let field = self.b.ubfx(pac, PAC_LOW, PAC_LEN);
         // A pointer that was not canonical gets a code that cannot check: its bit 54 is inverted.
         let same = self.b.sub(ptr, plain);
@@ -68,39 +73,71 @@ impl Tr<'_> {
         self.set(rd, v);
     }
 
-    /// `Auth`: the plain pointer, or one with an error code.
-    fn auth(&mut self, key: u32, ptr: Val, modifier: Val) -> Val {
+    /// The pointer with the code added to its bits.
+    fn mix(&mut self, ptr: Val, pac: Val) -> Val {
+        let mask = self.b.const64(PAC_MASK);
+        let field = self.b.and(pac, mask);
+        self.b.xor(ptr, field)
+    }
+
+    /// `Auth` of the pointer in `rn` (31: the stack pointer): the plain one, or what a failure leaves. With FEAT_FPAC the
+    /// block is split: what follows is in a part that only a good pointer reaches.
+    fn auth(&mut self, key: u32, rn: u32, modifier: Val) -> Val {
+        let ptr = self.reg_sp(Type::I64, rn);
         let plain = self.strip(ptr);
         let pac = self.compute_pac(plain, modifier, key);
-        let differ = self.b.xor(pac, ptr);
+        let mixed = self.mix(ptr, pac);
+        let pauth2 = self.cpu.features.has(Feature::Pauth2);
+        // The bits must hold the code itself, or with FEAT_PAuth2 the code on top of copies of bit 55.
+        let differ = if pauth2 { self.b.xor(mixed, plain) } else { mixed };
         let mask = self.b.const64(PAC_MASK);
         let differ = self.b.and(differ, mask);
+        if self.cpu.features.has(Feature::Fpac) {
+            self.trap_unless_zero(differ);
+            let ptr = self.reg_sp(Type::I64, rn);
+            return self.strip(ptr);
+        }
+        if pauth2 {
+            return mixed;
+        }
         let ok = self.b.flags_of(differ);
         let code = self.b.const64(if key & 1 == 0 { 1 } else { 2 });
         let bad = self.b.bfi(plain, code, 53, 2);
         self.b.select(ir::Cc::Eq, ok, plain, bad)
     }
 
+    /// Ends the block by a check, with a trap behind it and a part that goes on.
+    fn trap_unless_zero(&mut self, differ: Val) {
+        let flags = self.b.flags_of(differ);
+        let next = self.next();
+        let then = Target::Block(self.b.upcoming_block(1));
+        let els = Target::Block(self.b.upcoming_block(2));
+        self.b.end_block(Term::Branch { flags, cc: ir::Cc::Ne, then, els }, next);
+        self.b.begin_internal(self.pc);
+        self.b
+            .end_block(Term::Trap { kind: TrapKind::Illegal, pc: self.pc, info: ir::ILLEGAL_OPERAND }, next);
+        self.b.begin_internal(self.pc);
+        self.split = true;
+    }
+
     /// `Auth` on register `rd`.
     pub(crate) fn aut_reg(&mut self, key: u32, rd: u32, modifier: Val) {
-        if rd != 31 {
-            let ptr = self.x(rd);
-            let v = self.auth(key, ptr, modifier);
-            self.set(rd, v);
+        if rd == 31 {
+            return;
         }
+        let v = self.auth(key, rd, modifier);
+        self.set(rd, v);
     }
 
     /// The address in `rn` after a check with key IA or IB.
     pub(crate) fn authenticated(&mut self, key: u32, rn: u32, modifier: Val) -> Val {
-        let ptr = self.x(rn);
-        self.auth(key, ptr, modifier)
+        self.auth(key, rn, modifier)
     }
 
     /// The data address in `rn` after a check with key DA or DB and a zero modifier.
     pub(crate) fn authenticated_data(&mut self, m: u32, rn: u32) -> Val {
-        let ptr = self.reg_sp(Type::I64, rn);
         let zero = self.b.const64(0);
-        self.auth(2 + m, ptr, zero)
+        self.auth(2 + m, rn, zero)
     }
 
     /// `Strip` on register `rd`.

@@ -31,6 +31,8 @@ pub(crate) struct Tr<'a> {
     pub pc: u64,
     /// The block lies in a guarded page.
     pub guarded: bool,
+    /// The instruction ended its block by a check; it goes on in a part that only this instruction reaches.
+    pub split: bool,
     /// The instruction gave SP a value that may not be a multiple of 16.
     sp_unknown: bool,
 }
@@ -39,7 +41,16 @@ pub(crate) struct Tr<'a> {
 pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
     b.begin_block(req.pc);
     let guarded = req.attributes & cpu::GUARDED != 0;
-    let mut t = Tr { b, cpu, mode: req.mode, tagged: req.tagged, pc: req.pc, guarded, sp_unknown: false };
+    let mut t = Tr {
+        b,
+        cpu,
+        mode: req.mode,
+        tagged: req.tagged,
+        pc: req.pc,
+        guarded,
+        split: false,
+        sp_unknown: false,
+    };
     let trap = |kind, pc| Term::Trap { kind, pc, info: 0 };
     if req.pc & 3 != 0 {
         t.b.insn(req.pc);
@@ -77,6 +88,7 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
         let next = t.pc.wrapping_add(4);
         match flow {
             Flow::Next if t.sp_unknown => return t.check_sp(),
+            Flow::Next if t.split => return t.b.end_block(Term::Jump(Target::Pc(next)), next),
             Flow::Next => t.pc = next,
             Flow::End(term @ Term::Trap { .. }) if btype != 0 && t.pc == req.pc => {
                 t.set_btype(btype);

@@ -27,6 +27,6 @@ pub use machine::{FpState, Machine, Monitor, Stop};
 pub use ops::{AttrKind, Effect, Kind, Op, OpInfo};
 pub use parse::parse;
 pub use recipe::{RECIPE_SLOTS, Recipe, RecipeArg, RecipeOp};
-pub use region::{Block, BlockId, Inst, Region, Target, Term, TrapKind, Val};
+pub use region::{Block, BlockId, ILLEGAL_OPERAND, Inst, Region, Target, Term, TrapKind, Val};
 pub use types::*;
 pub use verify::verify;

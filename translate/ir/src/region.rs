@@ -135,7 +135,7 @@ pub enum Term {
 /// Traps raised by translated code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum TrapKind {
-    /// Undefined or disabled instruction.
+    /// Undefined or disabled instruction; `info` is zero, or [`ILLEGAL_OPERAND`].
     Illegal,
     /// Breakpoint instruction.
     Break,
@@ -152,6 +152,9 @@ pub enum TrapKind {
     /// An access needs special handling by the runtime at `info`.
     Yield,
 }
+
+/// With [`TrapKind::Illegal`]: the instruction exists, but not with this operand.
+pub const ILLEGAL_OPERAND: u64 = 1;
 
 /// A basic block: `region.insts[first..last]` and a terminator.
 #[derive(Clone, PartialEq, Debug)]
