@@ -1,7 +1,7 @@
 //! Filetests: small texts under `translate/filetests/` that pin what each stage makes of guest code.
 //!
-//! A file is `; stage: translate|opt|emit LEVEL` lines, the guest words in hexadecimal (one a line, `;` starts a comment), then
-//! a line `---` before the expected output of each stage. `BLESS=1` rewrites the expectations; the difference is reviewed like
+//! A file is `; stage: translate|opt|emit LEVEL` lines, perhaps `; guest: NAME` (aarch64 if not), the guest words in hexadecimal
+//! (one a line, of eight digits or four; `;` starts a comment), then a line `---` before the expected output of each stage. `BLESS=1` rewrites the expectations; the difference is reviewed like
 //! code. `emit` shows the host code of each guest instruction and sums host instructions per guest instruction.
 
 use guest_aarch64::Aarch64;
@@ -17,6 +17,8 @@ pub const PC: u64 = 0x1_0000;
 /// One parsed file.
 #[derive(Debug, Default)]
 pub struct FileTest {
+    /// The guest's name, empty for the first of all.
+    pub guest: String,
     /// Stages asked for, in order.
     pub stages: Vec<String>,
     /// Guest code.
@@ -37,12 +39,17 @@ pub fn parse(text: &str) -> Result<FileTest, String> {
             t.stages.push(stage.trim().to_owned());
             continue;
         }
+        if let Some(guest) = line.strip_prefix("; guest: ") {
+            t.guest = guest.trim().to_owned();
+            continue;
+        }
         let word = line.split(';').next().unwrap_or("").trim();
         if word.is_empty() {
             continue;
         }
         let w = u32::from_str_radix(word, 16).map_err(|e| format!("line {}: {e}", n + 1))?;
-        t.code.extend(w.to_le_bytes());
+        let bytes = if word.len() > 4 { 4 } else { 2 };
+        t.code.extend(&w.to_le_bytes()[..bytes]);
     }
     t.expected = sections.map(|s| s.trim_end().to_owned()).collect();
     Ok(t)
@@ -75,16 +82,28 @@ impl CompileCx for Cx<'_> {
     }
 }
 
+/// The guest of this name, with its default CPU.
+fn guest_named(name: &str) -> Result<Box<dyn Guest>, String> {
+    let riscv = |xlen| Box::new(guest_riscv::Riscv::new(guest_riscv::cpu::Cpu::default_for(xlen)));
+    Ok(match name {
+        "" | "aarch64" => Box::new(Aarch64::new(Cpu::default())),
+        "riscv64" => riscv(64),
+        "riscv32" => riscv(32),
+        other => return Err(format!("unknown guest {other}")),
+    })
+}
+
 /// The output of one stage.
-pub fn run_stage(stage: &str, code: &[u8]) -> Result<String, String> {
-    let guest = Aarch64::new(Cpu::default());
-    let mut region = translate(&guest, code);
+pub fn run_stage(stage: &str, test: &FileTest) -> Result<String, String> {
+    let guest = &*guest_named(&test.guest)?;
+    let code = &test.code;
+    let mut region = translate(guest, code);
     let mut words = stage.split_whitespace();
     match words.next() {
-        Some("translate") => Ok(ir::text::print(&region, &guest)),
+        Some("translate") => Ok(ir::text::print(&region, guest)),
         Some("opt") => {
-            opt::run(&mut region, &guest);
-            Ok(ir::text::print(&region, &guest))
+            opt::run(&mut region, guest);
+            Ok(ir::text::print(&region, guest))
         }
         Some("emit") => {
             let level = match words.next() {
@@ -93,8 +112,8 @@ pub fn run_stage(stage: &str, code: &[u8]) -> Result<String, String> {
                 Some("avx512") => Level::Avx512,
                 other => return Err(format!("unknown host level {other:?}")),
             };
-            opt::run(&mut region, &guest);
-            Ok(emit(&guest, &region, code, level))
+            opt::run(&mut region, guest);
+            Ok(emit(guest, &region, code, level))
         }
         other => Err(format!("unknown stage {other:?}")),
     }

@@ -25,7 +25,7 @@ fn check(path: &Path) -> Result<(), Failed> {
     let outputs: Vec<String> = test
         .stages
         .iter()
-        .map(|s| filetests::run_stage(s, &test.code).map(|t| t.trim_end().to_owned()))
+        .map(|s| filetests::run_stage(s, &test).map(|t| t.trim_end().to_owned()))
         .collect::<Result<_, _>>()?;
     if std::env::var_os("BLESS").is_some() {
         let mut new = test.head.clone();
