@@ -166,8 +166,8 @@ impl Tr<'_> {
         let v = if size == Size::D {
             v
         } else {
-            let ones = self.b.vconst(u64::MAX << size.bits(), false);
-            self.b.vop(Op::VOr, Shape::full(Size::D, false), &[v, ones], 0)
+            let ones = self.b.vconst(u64::MAX, false);
+            self.b.vop(Op::VInsLane, Shape::full(size, true), &[ones, v], 0)
         };
         self.b.set(cpu::f(n), v);
         if size == Size::S {
@@ -270,6 +270,8 @@ impl Tr<'_> {
                 let low = self.b.vop(Op::VLow, Shape::scalar(s), &[x], 0);
                 self.set_f(a.rd, s, low);
             }
+            Float::Fsgnjn(a) if a.rs1 == a.rs2 => self.own_sign(Op::FNeg, a),
+            Float::Fsgnjx(a) if a.rs1 == a.rs2 => self.own_sign(Op::FAbs, a),
             Float::Fsgnj(a) => self.sign(a, |_, y| y),
             Float::Fsgnjn(a) => {
                 let sh = Shape::scalar(size(a.fmt));
@@ -380,6 +382,14 @@ impl Tr<'_> {
         self.binary(op, a.rd, a.rs1, a.rs2, a.rm, a.fmt)
     }
 
+    /// fneg and fabs.
+    fn own_sign(&mut self, op: Op, a: crate::decode::ArgsFr) {
+        let s = size(a.fmt);
+        let x = self.f(a.rs1, s);
+        let v = self.b.vop(op, Shape::scalar(s), &[x], 0);
+        self.set_f(a.rd, s, v);
+    }
+
     /// The magnitude of rs1 with the sign of (a function of) rs2.
     fn sign(&mut self, a: crate::decode::ArgsFr, f: impl Fn(&mut Self, Val) -> Val) {
         let s = size(a.fmt);
@@ -485,17 +495,9 @@ impl Tr<'_> {
     /// IEEE 754-2019 minimumNumber and maximumNumber: a NaN of either kind loses, a signalling one raises invalid.
     fn min_max(&mut self, op: Op, a: crate::decode::ArgsFr) {
         let s = size(a.fmt);
+        let (x, y) = (self.f(a.rs1, s), self.f(a.rs2, s));
         let fp = self.fp(s, Round::Dynamic);
-        let sh = Shape::scalar(s);
-        let nan = self.b.vconst(canonical(s), false);
-        let quiet = |t: &mut Self, n: u32| {
-            let v = t.f(n, s);
-            let number = t.b.fop(Op::FCmpEq, fp, &[v, v], 0);
-            t.b.vop(Op::VBsl, sh, &[number, v, nan], 0)
-        };
-        let x = quiet(self, a.rs1);
-        let y = quiet(self, a.rs2);
-        let v = self.b.fop(op, fp, &[x, y], 0);
+        let v = self.b.fop(op, fp, &[x, y], 1);
         self.set_f(a.rd, s, v);
     }
 
@@ -503,8 +505,15 @@ impl Tr<'_> {
         let s = size(a.fmt);
         let (x, y) = (self.f(a.rs1, s), self.f(a.rs2, s));
         let fp = self.fp(s, Round::Dynamic);
-        let args = if swap { [y, x] } else { [x, y] };
-        let m = self.b.fop(op, fp, &args, 0);
+        if swap {
+            // Less is greater with the operands exchanged; a NaN is neither.
+            let cc = if op == Op::FCmpGt { Cc::Gt } else { Cc::Ge };
+            let flags = self.b.fcmp(fp, y, x, true);
+            let r = self.b.setcc(self.xt, cc, flags);
+            self.set(a.rd, r);
+            return;
+        }
+        let m = self.b.fop(op, fp, &[x, y], 0);
         let v = self.b.vget(self.xt, Shape::new(s, 1), false, m, 0);
         let one = self.c(1);
         let r = self.b.and(v, one);

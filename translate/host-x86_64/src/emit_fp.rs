@@ -177,7 +177,9 @@ impl VecCx<'_> {
         }
         let may_be_tiny = tiny && matches!(inst.op, Op::FMul | Op::FDiv | Op::FMa);
         let guard = self.guard(&fp, r, may_be_tiny);
-        Some(self.finish(guard, d, r, fp.shape.bytes()))
+        // The host takes the upper part of a scalar result from the first source.
+        let bytes = if scalar && self.clean { 16 } else { fp.shape.bytes() };
+        Some(self.finish(guard, d, r, bytes))
     }
 
     /// The sources, for 8-byte vectors repeated in both halves.

@@ -10,7 +10,7 @@ use ir::{Attr, Inst, Op, Shape, Size, Term, Type, Val};
 impl C<'_> {
     fn vec_cx(&mut self, gp: Gp) -> VecCx<'_> {
         let [t0, t1, x0, x1] = XSCRATCH;
-        VecCx { a: &mut self.a, pool: &mut self.pool, t: [t0, t1], x: [x0, x1], gp }
+        VecCx { a: &mut self.a, pool: &mut self.pool, t: [t0, t1], x: [x0, x1], gp, clean: false }
     }
 
     /// Emits a vector or floating-point operation; false if it has no inline form.
@@ -81,7 +81,10 @@ impl C<'_> {
         self.take(RAX);
         let s = self.sources(i);
         let d = self.xdst(&i.args[..i.args().count()]);
-        let Some(g) = self.vec_cx(RAX).emit_fp(i, d, s) else {
+        let clean = self.vz[i.args[0].index()] <= Self::bytes_of(i) && matches!(i.attr, Attr::Fp(_));
+        let mut cx = self.vec_cx(RAX);
+        cx.clean = clean;
+        let Some(g) = cx.emit_fp(i, d, s) else {
             self.unlock(RAX);
             return false;
         };

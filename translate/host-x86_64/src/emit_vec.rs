@@ -20,6 +20,8 @@ pub struct VecCx<'a> {
     pub x: [Xmm; 2],
     /// A scratch general register.
     pub gp: Gp,
+    /// The first source is zero above the active lanes; so then is a scalar result that the host computes over it.
+    pub clean: bool,
 }
 
 /// A 16-byte constant that repeats `pattern` of `bytes` bytes.

@@ -545,9 +545,9 @@ ops! {
     FMax "fmax" (V, V) -> V, Fp, Sticky;
     /// minimum
     FMin "fmin" (V, V) -> V, Fp, Sticky;
-    /// IEEE 754-2008 maxNum: a quiet NaN loses against a number
+    /// IEEE 754-2008 maxNum: a quiet NaN loses against a number; imm 1 = IEEE 754-2019 maximumNumber: any NaN does
     FMaxNm "fmaxnm" (V, V) -> V, Fp, Sticky;
-    /// minNum
+    /// minNum; imm 1 = minimumNumber
     FMinNm "fminnm" (V, V) -> V, Fp, Sticky;
     /// pairwise add of the concatenation a:b
     FPadd "fpadd" (V, V) -> V, Fp, Sticky;

@@ -349,6 +349,8 @@ fn eval_float(inst: &Inst, args: &[u128; 4], state: &mut FpState) -> u128 {
         Op::FMa => float::fma(fp, state, a, b, c, imm),
         Op::FMax => float::binary(fp, state, a, b, float::max),
         Op::FMin => float::binary(fp, state, a, b, float::min),
+        Op::FMaxNm if imm == 1 => float::binary(fp, state, a, b, float::maximum_number),
+        Op::FMinNm if imm == 1 => float::binary(fp, state, a, b, float::minimum_number),
         Op::FMaxNm => float::binary(fp, state, a, b, float::max_num),
         Op::FMinNm => float::binary(fp, state, a, b, float::min_num),
         Op::FPadd => float::pairwise(fp, state, a, b, sf::add),

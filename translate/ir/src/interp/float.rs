@@ -139,6 +139,12 @@ pub(super) fn max_num(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
 pub(super) fn min_num(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
     sf::min_max(e, f, MinMax::MinNum, a, b)
 }
+pub(super) fn maximum_number(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
+    sf::min_max(e, f, MinMax::MaximumNumber, a, b)
+}
+pub(super) fn minimum_number(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
+    sf::min_max(e, f, MinMax::MinimumNumber, a, b)
+}
 pub(super) fn mask_eq(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
     mask(sf::compare(e, f, a, b, false) == Relation::Equal)
 }
