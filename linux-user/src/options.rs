@@ -72,7 +72,7 @@ pub struct Options {
     pub release: Option<String>,
     /// `-B`: where a position-independent program is placed.
     pub base: Option<u64>,
-    /// `-R`: accepted, see `README`.
+    /// `-R`: guest addresses end there.
     pub reserved: Option<u64>,
     /// `-d` bits, see [`LogBit`].
     pub log: u32,
@@ -302,7 +302,7 @@ const ROWS: &[Row] = &[
         name: "R",
         arg: "size",
         env: "QEMU_RESERVED_VA",
-        help: "reserve 'size' bytes for guest virtual addresses (no effect for 64-bit guests)",
+        help: "guest addresses lie below 'size' (nothing is reserved)",
         apply: |o, _, v| {
             let reserved = size(v, "-R")?;
             if reserved % crate::mm::PAGE != 0 {

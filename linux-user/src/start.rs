@@ -130,7 +130,10 @@ fn prepare(binary: &GuestBinary, mut options: Options) -> Result<Box<Task>, (Str
         crate::mm::find_window(options.seed.unwrap_or_else(crate::mm::random))
             .map_err(|_| fail("no room for the guest's addresses".to_owned()))?
     };
-    let mm = Arc::new(Mm::new(GuestMem::new(base, arch.placement().task_size), arch.extra_prot()));
+    let whole = arch.placement().task_size;
+    let limit = options.reserved.map_or(whole, |asked| asked.min(whole));
+    let mm = Mm::new(GuestMem::new(base, limit), arch.extra_prot());
+    let mm = Arc::new(if limit < whole { mm.bounded() } else { mm });
     let loaded = apply::load(
         &mm,
         arch,

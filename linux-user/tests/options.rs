@@ -23,6 +23,7 @@ int main(int argc, char **argv) {
     printf("release %s\n", u.release);
     printf("main %p\n", (void *)main);
     unsigned char *r = (unsigned char *)getauxval(AT_RANDOM);
+    if (argc > 1 && !strcmp(argv[1], "places")) printf("stack %p\nheap %p\n", (void *)&u, malloc(1 << 22));
     printf("random %02x%02x%02x%02x\n", r[0], r[1], r[2], r[3]);
     if (argc > 1 && !strcmp(argv[1], "deep")) printf("deep %d\n", deep(atoi(argv[2])) != -1);
     return 0;
@@ -124,6 +125,19 @@ fn base_places_a_position_independent_program() {
 }
 
 #[test]
+fn reserved_addresses_bound_the_program() {
+    for (options, bound) in
+        [(&["-R", "4G"][..], 1 << 32), (&["-R", "0x40000000"], 1 << 30), (&["-R", "0"], 1u64 << 47)]
+    {
+        let r = report(options, &["places"], &[]);
+        for word in ["main", "stack", "heap"] {
+            let at = u64::from_str_radix(line(&r, word).trim_start_matches("0x"), 16).unwrap();
+            assert!(at < bound && (bound == 1 << 47) == (at >= 1 << 32), "{options:?}: {r}");
+        }
+    }
+}
+
+#[test]
 fn the_stack_has_the_size_asked_for() {
     assert!(report(&["-s", "64M"], &["deep", "12000"], &[]).contains("deep 1"));
     let out = command(&["-s", "1M"]).arg(program()).args(["deep", "12000"]).output().unwrap();
@@ -190,7 +204,6 @@ fn what_changes_no_result_changes_none() {
         &["-tb-size", "1"],
         &["-tb-size", "0"],
         &["-p", "65536"],
-        &["-R", "0x100000000"],
         &["-t", "34 40 5,50 50 1"],
         &["-trace", "enable=*"],
     ] {

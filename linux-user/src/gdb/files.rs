@@ -2,7 +2,7 @@
 //!
 //! Read-only. Names are the guest's (`-L` applies); `/proc/1` is the process, as the debugger is told that number.
 
-use super::target::Debuggee;
+use super::target::{Debuggee, OpenFile};
 use crate::proc_view;
 use gdbstub::target::ext::host_io::{
     FsKind, HostIo, HostIoClose, HostIoCloseOps, HostIoErrno, HostIoError, HostIoFstat, HostIoFstatOps,
@@ -14,14 +14,6 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-
-/// A file that the debugger has open.
-pub enum OpenFile {
-    /// A host file.
-    File(File),
-    /// What stands for a file.
-    Content(Vec<u8>),
-}
 
 fn no_file() -> HostIoError<&'static str> {
     HostIoError::Errno(HostIoErrno::EBADF)

@@ -12,6 +12,7 @@
 
 mod files;
 mod server;
+mod signals;
 mod target;
 
 pub use server::start;

@@ -1,8 +1,7 @@
 //! The guest as `gdbstub` sees it. All methods run on the server's thread while every guest thread is held, except those
 //! that resume.
 
-use super::files::OpenFile;
-use super::server::from_gdb;
+use super::signals::from_gdb;
 use super::{Action, CHANGED, Catch, WATCHING, Watch, state};
 use crate::arch::Arch;
 use crate::cpu::CpuState;
@@ -37,6 +36,14 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// A file that the debugger has open.
+pub enum OpenFile {
+    /// A host file.
+    File(File),
+    /// What stands for a file.
+    Content(Vec<u8>),
+}
 
 /// The process under the debugger.
 pub struct Debuggee {

@@ -300,6 +300,9 @@ fn place_program(
             Err(errno) => Err(LoadError::Memory(errno)),
         };
     }
+    if request.base.is_none() && placement.pie_base >= mm.mem().limit() {
+        return place_anywhere(mm, arch, file, image);
+    }
     let align = plan::alignment(image);
     let len = plan::span_len(image);
     let first = request.base.unwrap_or(placement.pie_base);

@@ -134,6 +134,8 @@ pub struct Mm {
     vdso: OnceLock<Range<u64>>,
     /// READ_IMPLIES_EXEC of the personality.
     read_implies_exec: std::sync::atomic::AtomicBool,
+    /// The host kernel would choose places outside.
+    chooses_places: bool,
     /// Some mapping has or had one of the extra rights.
     marked: std::sync::atomic::AtomicBool,
 }
@@ -148,8 +150,15 @@ impl Mm {
             stale: OnceLock::new(),
             vdso: OnceLock::new(),
             read_implies_exec: false.into(),
+            chooses_places: mem.base() != 0,
             marked: false.into(),
         }
+    }
+
+    /// The address space ends below the host's (`-R`): places in it are chosen here.
+    pub fn bounded(mut self) -> Mm {
+        self.chooses_places = true;
+        self
     }
 
     /// Fault-safe access to the guest's memory.

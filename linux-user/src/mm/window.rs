@@ -36,9 +36,9 @@ pub fn find_window(random: u64) -> Result<u64, Errno> {
 }
 
 impl Mm {
-    /// True if guest addresses are not host addresses.
+    /// True if places are chosen here: guest addresses are not host addresses, or end below them.
     pub fn windowed(&self) -> bool {
-        self.mem.base() != 0
+        self.chooses_places
     }
 
     /// Calls `map` with the host address of a free place of `len` bytes: the hint's, if that is free, else the highest. What

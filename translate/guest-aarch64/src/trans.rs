@@ -4,7 +4,6 @@
 use crate::cpu::{self, Cpu};
 use crate::decode::{Insn, decode};
 use crate::fpsimd::{FpMode, Fx};
-use crate::trans_branch_sys;
 use ir::{BlockRequest, Builder, Cc, Mem, Op, Target, Term, TrapKind, Type, Val};
 
 /// What follows an instruction.
@@ -59,7 +58,7 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
     }
     let btype = req.mode >> cpu::MODE_BTYPE_SHIFT & 3;
     if let (true, Some(word)) = (guarded && btype != 0, req.code.first_chunk())
-        && !trans_branch_sys::is_landing_pad(u32::from_le_bytes(*word), btype)
+        && !is_landing_pad(u32::from_le_bytes(*word), btype)
     {
         t.b.insn(req.pc);
         t.set_btype(btype);
@@ -97,6 +96,21 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
             Flow::End(term) => return t.b.end_block(term, next),
             Flow::Undefined => return t.b.end_block(trap(TrapKind::Illegal, t.pc), next),
         }
+    }
+}
+
+/// Whether an indirect branch that set PSTATE.BTYPE to `btype` may land on this instruction in a guarded page. As Linux sets
+/// SCTLR_EL1.BT0, PACIASP and PACIBSP are no targets of jumps (BTYPE 3).
+fn is_landing_pad(word: u32, btype: u64) -> bool {
+    const BRK_OR_HLT: u32 = 0xd400_0000;
+    match word {
+        // PACIASP, PACIBSP
+        0xd503_233f | 0xd503_237f => btype != 3,
+        // BTI c, BTI j, BTI jc
+        0xd503_245f => btype != 3,
+        0xd503_249f => btype != 2,
+        0xd503_24df => true,
+        _ => matches!(word & 0xffe0_001f ^ BRK_OR_HLT, 0x20_0000 | 0x40_0000),
     }
 }
 

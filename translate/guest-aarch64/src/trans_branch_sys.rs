@@ -35,21 +35,6 @@ const SSBS_BIT: u32 = 12;
 const FPSR_FLAGS: u32 = 0x9f;
 const FPSR_QC: u32 = 27;
 
-/// Whether an indirect branch that set PSTATE.BTYPE to `btype` may land on this instruction in a guarded page. As Linux sets
-/// SCTLR_EL1.BT0, PACIASP and PACIBSP are no targets of jumps (BTYPE 3).
-pub(crate) fn is_landing_pad(word: u32, btype: u64) -> bool {
-    const BRK_OR_HLT: u32 = 0xd400_0000;
-    match word {
-        // PACIASP, PACIBSP
-        0xd503_233f | 0xd503_237f => btype != 3,
-        // BTI c, BTI j, BTI jc
-        0xd503_245f => btype != 3,
-        0xd503_249f => btype != 2,
-        0xd503_24df => true,
-        _ => matches!(word & 0xffe0_001f ^ BRK_OR_HLT, 0x20_0000 | 0x40_0000),
-    }
-}
-
 impl Tr<'_> {
     pub(crate) fn branch_sys(&mut self, insn: I) -> Flow {
         match insn {
