@@ -207,6 +207,11 @@ impl HostSlots {
         self.blocked.store(blocked, Ordering::Relaxed);
     }
 
+    /// The guest's blocked mask as the handler knows it.
+    pub fn blocked(&self) -> u64 {
+        self.blocked.load(Ordering::Relaxed)
+    }
+
     /// Handler side: keeps a signal.
     fn record(&self, sig: i32, info: *const u8) {
         self.slots[sig as usize - 1].put(sig, info);

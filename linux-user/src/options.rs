@@ -106,6 +106,8 @@ pub struct Options {
     pub traced: Option<String>,
     /// `-seccomp` (ours): the descriptor that holds the filters of the program that made exec.
     pub seccomp: Option<u64>,
+    /// `-limits` (ours): limits of memory that the program which made exec had set.
+    pub limits: Option<String>,
     /// The program and its arguments.
     pub program: Vec<OsString>,
 }
@@ -353,6 +355,13 @@ const ROWS: &[Row] = &[
         env: "",
         help: "used by exec: the program's filters stay",
         apply: |o, _, v| number(v, "-seccomp").map(|v| o.seccomp = Some(v)),
+    },
+    Row {
+        name: "limits",
+        arg: "numbers",
+        env: "",
+        help: "used by exec: limits of address space and data stay",
+        apply: |o, _, v| text(v, "-limits").map(|v| o.limits = Some(v)),
     },
     Row {
         name: "log-append",
@@ -618,7 +627,7 @@ impl Options {
 
 /// What concerns one process only is not inherited by the programs it starts.
 fn inherited(row: &Row) -> bool {
-    !matches!(row.name, "traced" | "seccomp" | "0" | "g" | "E" | "U")
+    !matches!(row.name, "traced" | "seccomp" | "limits" | "0" | "g" | "E" | "U")
 }
 
 /// Parses the variables and the arguments (without argv[0]).

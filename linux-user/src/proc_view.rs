@@ -26,6 +26,7 @@ enum View {
     Smaps,
     Auxv,
     CpuInfo,
+    Status,
 }
 
 /// Which view a path under `/proc` means for this process.
@@ -57,6 +58,7 @@ fn view(path: &[u8], pid: i32, is_own_tid: impl Fn(i32) -> bool) -> Option<View>
         b"maps" => Some(View::Maps),
         b"smaps" => Some(View::Smaps),
         b"auxv" => Some(View::Auxv),
+        b"status" => Some(View::Status),
         _ => None,
     }
 }
@@ -78,7 +80,7 @@ pub fn redirect<'p>(task: &Task, path: &'p CStr, follow: bool) -> Option<Cow<'p,
     }
     match view_for(task, path) {
         Some(View::Exe) => {}
-        Some(View::Maps | View::Smaps | View::Auxv | View::CpuInfo) => return None,
+        Some(View::Maps | View::Smaps | View::Auxv | View::CpuInfo | View::Status) => return None,
         None => {
             let exe = other_exe(path.to_bytes())?;
             return CString::new(exe.into_os_string().into_encoded_bytes()).ok().map(Cow::Owned);
@@ -91,7 +93,7 @@ pub fn redirect<'p>(task: &Task, path: &'p CStr, follow: bool) -> Option<Cow<'p,
 pub fn read_link(task: &Task, path: &CStr) -> Option<Vec<u8>> {
     match view_for(task, path) {
         Some(View::Exe) => Some(task.process.exec.exe.as_os_str().as_bytes().to_vec()),
-        Some(View::Maps | View::Smaps | View::Auxv | View::CpuInfo) => None,
+        Some(View::Maps | View::Smaps | View::Auxv | View::CpuInfo | View::Status) => None,
         None => other_exe(path.to_bytes()).map(|path| path.into_os_string().into_encoded_bytes()),
     }
 }
@@ -148,6 +150,7 @@ pub fn open(task: &Task, dirfd: u64, path: &CStr, flags: u64) -> Option<SysResul
         View::Smaps => smaps(&task.mm),
         View::Auxv => task.mm.lock().image.auxv.clone(),
         View::CpuInfo => cpuinfo(task.arch).into_bytes(),
+        View::Status => status(task, path)?,
     };
     if flags & libc::O_ACCMODE as u64 != libc::O_RDONLY as u64 {
         return Some(Err(Errno::EACCES));
@@ -159,7 +162,9 @@ pub fn open(task: &Task, dirfd: u64, path: &CStr, flags: u64) -> Option<SysResul
 fn absolute_proc_path(dirfd: u64, path: &CStr) -> Option<CString> {
     let name = path.to_bytes();
     let last = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
-    if dirfd as i32 == libc::AT_FDCWD || !matches!(last, b"maps" | b"smaps" | b"auxv" | b"cpuinfo") {
+    if dirfd as i32 == libc::AT_FDCWD
+        || !matches!(last, b"maps" | b"smaps" | b"auxv" | b"cpuinfo" | b"status")
+    {
         return None;
     }
     let dir = std::fs::read_link(format!("/proc/self/fd/{}", dirfd as i32)).ok()?;
@@ -296,6 +301,48 @@ pub fn smaps(mm: &Mm) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// `/proc/PID/status` of an own thread: the host's, with the guest's signals and filters.
+fn status(task: &Task, path: &CStr) -> Option<Vec<u8>> {
+    let text = std::fs::read_to_string(std::ffi::OsStr::from_bytes(path.to_bytes())).ok()?;
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let tid: i32 = field("Pid")?.trim().parse().ok()?;
+    let hex = |name: &str| u64::from_str_radix(field(name).unwrap_or("0").trim(), 16).unwrap_or(0);
+    let (mut blocked, mut recorded) = (task.blocked, task.slots.recorded());
+    if tid != task.tid {
+        let threads = crate::task::lock(&task.process.threads);
+        let entry = threads.iter().find(|entry| entry.tid == tid)?;
+        // SAFETY: an entry is removed before its slots are freed, and we hold the list.
+        let slots = unsafe { &*entry.slots };
+        (blocked, recorded) = (slots.blocked(), slots.recorded());
+    }
+    let (mut ignored, mut caught) = (0, 0);
+    for sig in 1..=64 {
+        match task.sighand.get(sig).handler {
+            crate::signal::SIG_DFL => {}
+            crate::signal::SIG_IGN => ignored |= crate::host_signal::bit(sig),
+            _ => caught |= crate::host_signal::bit(sig),
+        }
+    }
+    let mut out = String::new();
+    for line in text.lines() {
+        let name = line.split(':').next().unwrap_or("");
+        let set = match name {
+            "SigPnd" => Some(hex("SigPnd") | recorded & blocked),
+            "SigBlk" => Some(blocked),
+            "SigIgn" => Some(ignored),
+            "SigCgt" => Some(caught),
+            _ => None,
+        };
+        let _ = match (set, name) {
+            (Some(set), _) => writeln!(out, "{name}:\t{set:016x}"),
+            (None, "Seccomp") => writeln!(out, "Seccomp:\t{}", task.seccomp.mode()),
+            (None, "Seccomp_filters") => writeln!(out, "Seccomp_filters:\t{}", task.seccomp.filters()),
+            (None, _) => writeln!(out, "{line}"),
+        };
+    }
+    Some(out.into_bytes())
+}
+
 fn cpuinfo(arch: &dyn Arch) -> String {
     // SAFETY: no pointers are involved.
     let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
@@ -380,6 +427,7 @@ mod tests {
         assert_eq!(is("/proc/self/task/7/smaps"), None);
         assert_eq!(is("/proc/99/maps"), None);
         assert_eq!(is("/proc/self/exe/x"), None);
+        assert_eq!(is("/proc/self/status"), Some(View::Status));
         assert_eq!(is("/proc/self/stat"), None);
     }
 

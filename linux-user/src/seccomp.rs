@@ -90,7 +90,14 @@ impl State {
         State { mode: AtomicU32::new(self.mode()), filter: Mutex::new(lock(&self.filter).clone()) }
     }
 
-    fn mode(&self) -> u32 {
+    /// How many filters there are.
+    pub fn filters(&self) -> usize {
+        let filter = lock(&self.filter).clone();
+        std::iter::successors(filter.as_deref(), |filter| filter.former.as_deref()).count()
+    }
+
+    /// As `PR_GET_SECCOMP` gives it.
+    pub fn mode(&self) -> u32 {
         self.mode.load(Ordering::Acquire)
     }
 

@@ -94,6 +94,9 @@ fn prepare(binary: &GuestBinary, mut options: Options) -> Result<Box<Task>, (Str
     if let Some(release) = &options.release {
         let _ = crate::syscall::misc::RELEASE.set(release.clone());
     }
+    if let Some(told) = &options.limits {
+        crate::syscall::misc::limits_after_exec(told);
+    }
     let cpu = (binary.make)(options.cpu.as_deref()).map_err(fail)?;
     let arch = cpu.arch;
     let sysroot = options.sysroot.clone().or_else(|| {

@@ -167,7 +167,21 @@ fn open_checked(path: &Path, follow: bool) -> Result<File, Errno> {
     let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as u64;
     let fd = raw_syscall(libc::SYS_openat, [at, link.as_ptr() as u64, flags, 0, 0, 0])?;
     // SAFETY: a fresh descriptor.
-    Ok(unsafe { File::from_raw_fd(fd as i32) })
+    let file = unsafe { File::from_raw_fd(fd as i32) };
+    if written(&file) { Err(Errno::ETXTBSY) } else { Ok(file) }
+}
+
+/// True if somebody has the file open for writing. A read lease says so to the file's owner; others are not told.
+fn written(file: &File) -> bool {
+    let fd = file.as_raw_fd() as u64;
+    let lease = |what: i32| raw_syscall(libc::SYS_fcntl, [fd, libc::F_SETLEASE as u64, what as u64, 0, 0, 0]);
+    match lease(libc::F_RDLCK) {
+        Ok(_) => {
+            let _ = lease(libc::F_UNLCK);
+            false
+        }
+        Err(errno) => errno == Errno::EAGAIN,
+    }
 }
 
 /// The path of an open file, unless it has none (memfd, deleted).
@@ -373,13 +387,14 @@ fn emulator_argv(
 fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
     let to_c = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::ENOENT);
     let config = task.process.exec.clone();
+    let plan_is_host = plan.kind == Kind::Host;
     let filters = crate::seccomp::for_exec(task)?;
     let close = |fd: Option<i32>| {
         if let Some(fd) = fd {
             let _ = raw_syscall(libc::SYS_close, [fd as u64, 0, 0, 0, 0, 0]);
         }
     };
-    if filters.is_some() && plan.kind == Kind::Host {
+    if filters.is_some() && plan_is_host {
         // A program of the host would run without them.
         close(filters);
         return Err(Errno::EPERM);
@@ -391,6 +406,9 @@ fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
     };
     if let Some(told) = crate::trace::for_exec(task) {
         keep("-traced", told);
+    }
+    if let Some(told) = crate::syscall::misc::limits_for_exec() {
+        keep("-limits", told);
     }
     if let Some(fd) = filters {
         keep("-seccomp", fd.to_string());
@@ -420,7 +438,13 @@ fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
     }
     let args =
         [program.as_ptr() as u64, argv_pointers.as_ptr() as u64, env_pointers.as_ptr() as u64, 0, 0, 0];
+    if plan_is_host {
+        crate::syscall::misc::limits_to_host(true);
+    }
     let result = safe_syscall(libc::SYS_execve, args);
+    if plan_is_host {
+        crate::syscall::misc::limits_to_host(false);
+    }
     if masked {
         host_signal::set_mask(open_mask);
     }

@@ -51,6 +51,45 @@ pub fn data_limit() -> Option<u64> {
     lock(&KEPT_LIMITS)[1].map(|l| l[0])
 }
 
+/// The kept limits for the next emulator: soft and hard of each, or dashes.
+pub fn limits_for_exec() -> Option<String> {
+    let all = lock(&KEPT_LIMITS);
+    if all.iter().all(Option::is_none) {
+        return None;
+    }
+    let text = |limit: &Option<[u64; 2]>| match limit {
+        Some([soft, hard]) => format!("{soft:x}:{hard:x}"),
+        None => "-:-".to_owned(),
+    };
+    Some(all.iter().map(text).collect::<Vec<_>>().join(":"))
+}
+
+/// Takes over what [`limits_for_exec`] gave.
+pub fn limits_after_exec(told: &str) {
+    let words: Vec<Option<u64>> = told.split(':').map(|word| u64::from_str_radix(word, 16).ok()).collect();
+    for (limit, pair) in lock(&KEPT_LIMITS).iter_mut().zip(words.chunks_exact(2)) {
+        *limit = pair[0].zip(pair[1]).map(|(soft, hard)| [soft, hard]);
+    }
+}
+
+/// Gives the kept limits to the host, for a program of its own; undone if the exec fails.
+pub fn limits_to_host(give: bool) {
+    static FORMER: Mutex<[Option<[u64; 2]>; 2]> = Mutex::new([None; 2]);
+    let all = *lock(&KEPT_LIMITS);
+    let mut former = lock(&FORMER);
+    for ((resource, limit), old) in KEPT.iter().zip(all).zip(former.iter_mut()) {
+        let new = if give { limit.map(|[soft, _]| soft) } else { old.map(|[soft, _]| soft) };
+        let Some(soft) = new else { continue };
+        let mut now = [0u64; 2];
+        let args = [0, *resource, 0, now.as_mut_ptr() as u64, 0, 0];
+        let _ = raw_syscall(libc::SYS_prlimit64, args);
+        // The hard limit stays, so that a failed exec can be undone.
+        let wanted = [soft.min(now[1]), now[1]];
+        *old = Some(now);
+        let _ = raw_syscall(libc::SYS_prlimit64, [0, *resource, wanted.as_ptr() as u64, 0, 0, 0]);
+    }
+}
+
 fn limits(pid: u64, resource: u64, new: Option<[u64; 2]>) -> Result<[u64; 2], Errno> {
     let mut old = [0u64; 2];
     let own = pid == 0 || pid == u64::from(std::process::id());

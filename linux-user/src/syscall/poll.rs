@@ -4,7 +4,7 @@ use super::SysCx;
 use super::plain::{fd_set_in, fd_set_out, read_struct, write_struct};
 use crate::errno::{Errno, SysResult};
 use crate::signal::with_temporary_mask;
-use crate::sys::safe_syscall;
+use crate::sys::{raw_syscall, safe_syscall};
 use syscall_tables::{CallId, HOST, StructId, Ty, element, read_scalar, same_layout, structs};
 
 /// A signal set of the kernel's size; zero address means none was given.
@@ -190,5 +190,57 @@ pub fn sys_io_pgetevents(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         let pack = [m, n];
         let p = if mask.is_some() { pack.as_ptr() as u64 } else { 0 };
         safe_syscall(i64::from(CallId::IoPgetevents.desc().host_nr), [a[0], a[1], a[2], events, t, p])
+    })
+}
+
+/// Rings are the kernel's own memory, so they are offered only where their contents mean the same on both sides: data laid
+/// out as the host's, and no `-L`, whose paths the kernel would not know.
+fn rings(cx: &SysCx<'_>) -> Result<(), Errno> {
+    if cx.abi.same_data_model(HOST) && cx.task.fs.sysroot.is_none() && cx.mem.guest(0) == 0 {
+        Ok(())
+    } else {
+        Err(Errno::ENOSYS)
+    }
+}
+
+/// `io_uring_setup`
+pub fn sys_io_uring_setup(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    rings(cx)?;
+    let params = cx.mem.host(a[1], 120)?;
+    raw_syscall(libc::SYS_io_uring_setup, [a[0], params, 0, 0, 0, 0])
+}
+
+/// `io_uring_register`
+pub fn sys_io_uring_register(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    rings(cx)?;
+    safe_syscall(libc::SYS_io_uring_register, *a)
+}
+
+/// `io_uring_enter`: the temporary mask stands alone, or in a structure with a timeout (IORING_ENTER_EXT_ARG).
+pub fn sys_io_uring_enter(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    const EXT_ARG: u64 = 8;
+    rings(cx)?;
+    let mut ext = [0u64; 3];
+    let extended = a[3] & EXT_ARG != 0;
+    let (set, size) = if extended {
+        if a[5] != size_of_val(&ext) as u64 {
+            return Err(Errno::EINVAL);
+        }
+        cx.mem.copy_in(a[4], bytemuck::cast_slice_mut(&mut ext))?;
+        (ext[0], ext[1] & 0xffff_ffff)
+    } else {
+        (a[4], a[5])
+    };
+    let mask = if set == 0 { None } else { sigset(cx, set, size)? };
+    with_temporary_mask(cx.task, mask, |_, mask| {
+        let here = mask.as_ref().map_or(0, |mask| std::ptr::from_ref(mask) as u64);
+        let mut host_ext = ext;
+        (host_ext[0], host_ext[1]) = (here, if here == 0 { 0 } else { 8 } | ext[1] & !0xffff_ffff);
+        let (arg, len) = if extended {
+            (host_ext.as_ptr() as u64, size_of_val(&host_ext) as u64)
+        } else {
+            (here, if here == 0 { a[5] } else { 8 })
+        };
+        safe_syscall(libc::SYS_io_uring_enter, [a[0], a[1], a[2], a[3], arg, len])
     })
 }
