@@ -217,7 +217,7 @@ pub(crate) fn host_vma(line: &str) -> Option<HostVma<'_>> {
 }
 
 /// A host mapping's range in guest addresses: all of it, or (behind a base) what is in the window.
-fn guest_range(mm: &Mm, host: &Range<u64>) -> Range<u64> {
+pub fn guest_range(mm: &Mm, host: &Range<u64>) -> Range<u64> {
     let base = mm.mem().base();
     host.start.saturating_sub(base)..host.end.saturating_sub(base)
 }

@@ -130,8 +130,7 @@ fn prepare(binary: &GuestBinary, mut options: Options) -> Result<Box<Task>, (Str
     let base = if arch.abi().info().word == 8 {
         0
     } else {
-        crate::mm::find_window(options.seed.unwrap_or_else(crate::mm::random))
-            .map_err(|_| fail("no room for the guest's addresses".to_owned()))?
+        crate::mm::find_window(0).map_err(|_| fail("no room for the guest's addresses".to_owned()))?
     };
     let whole = arch.placement().task_size;
     let limit = options.reserved.map_or(whole, |asked| asked.min(whole));

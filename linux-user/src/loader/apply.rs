@@ -148,6 +148,9 @@ pub fn load(mm: &Mm, arch: &dyn Arch, mut request: Request<'_>) -> Result<Loaded
     let randomize = personality & libc::ADDR_NO_RANDOMIZE as u64 == 0 && request.base.is_none();
     mm.set_read_implies_exec(personality & libc::READ_IMPLIES_EXEC as u64 != 0);
     let mut random = Random(request.seed);
+    if randomize && mm.windowed() {
+        mm.randomize_top(random.next());
+    }
 
     let program = match &flat {
         Some(flat) => place_flat(mm, flat, request.base, info.big_endian)?,

@@ -16,7 +16,7 @@ mod range_map;
 mod window;
 
 pub use range_map::RangeMap;
-pub use window::{find_window, random};
+pub use window::find_window;
 
 use crate::errno::{Errno, SysResult};
 use crate::guest_mem::{GuestAddr, GuestMem};
@@ -132,6 +132,8 @@ pub struct Mm {
     stale: OnceLock<StaleCode>,
     /// The vDSO's pages.
     vdso: OnceLock<Range<u64>>,
+    /// Where the search for places begins (guests behind a base).
+    top: std::sync::atomic::AtomicU64,
     /// READ_IMPLIES_EXEC of the personality.
     read_implies_exec: std::sync::atomic::AtomicBool,
     /// The host kernel would choose places outside.
@@ -149,6 +151,7 @@ impl Mm {
             layout: Mutex::new(Layout::default()),
             stale: OnceLock::new(),
             vdso: OnceLock::new(),
+            top: mem.limit().into(),
             read_implies_exec: false.into(),
             chooses_places: mem.base() != 0,
             marked: false.into(),

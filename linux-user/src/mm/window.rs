@@ -7,7 +7,6 @@
 use super::map::{MAP_FIXED_NOREPLACE, Reserved, sys_mremap};
 use super::{Layout, Mm, PAGE, sys_mmap, sys_munmap};
 use crate::errno::{Errno, SysResult};
-use crate::sys::raw_syscall;
 use std::ops::Range;
 
 /// `vm.mmap_min_addr`: nothing is mapped below.
@@ -20,8 +19,9 @@ const ROOM: Range<u64> = 1 << 36..1 << 44;
 /// How often an occupied place is tried elsewhere.
 const TRIES: u32 = 4096;
 
-/// A free window's base.
-pub fn find_window(random: u64) -> Result<u64, Errno> {
+/// A free window's base, from the one with this number on. It is the same for all processes unless something is there, so
+/// that they can reach each other's memory (ptrace); what is random is where things are inside.
+pub fn find_window(first: u64) -> Result<u64, Errno> {
     let slots = (ROOM.end - ROOM.start) / SIZE;
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let taken: Vec<Range<u64>> = maps
@@ -30,7 +30,7 @@ pub fn find_window(random: u64) -> Result<u64, Errno> {
         .filter_map(|(a, b)| Some(u64::from_str_radix(a, 16).ok()?..u64::from_str_radix(b, 16).ok()?))
         .collect();
     (0..slots)
-        .map(|n| ROOM.start + random.wrapping_add(n) % slots * SIZE)
+        .map(|n| ROOM.start + first.wrapping_add(n) % slots * SIZE)
         .find(|base| taken.iter().all(|r| r.end <= *base || r.start >= base + SIZE))
         .ok_or(Errno::ENOMEM)
 }
@@ -39,6 +39,13 @@ impl Mm {
     /// True if places are chosen here: guest addresses are not host addresses, or end below them.
     pub fn windowed(&self) -> bool {
         self.chooses_places
+    }
+
+    /// Moves the place below which places are chosen: address space randomisation. Before anything is mapped.
+    pub fn randomize_top(&self, random: u64) {
+        const BITS: u32 = 11;
+        let pages = random & ((1 << BITS) - 1);
+        self.top.store(self.mem.limit() - pages * PAGE, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Calls `map` with the host address of a free place of `len` bytes: the hint's, if that is free, else the highest. What
@@ -51,11 +58,11 @@ impl Mm {
         align: u64,
         map: impl Fn(u64) -> SysResult,
     ) -> SysResult {
-        let top = self.mem.limit();
+        let top = self.top.load(std::sync::atomic::Ordering::Relaxed);
         if len > top - MIN_ADDR {
             return Err(Errno::ENOMEM);
         }
-        if hint >= MIN_ADDR && hint <= top - len && is_free(layout, hint..hint + len) {
+        if hint >= MIN_ADDR && hint <= self.mem.limit() - len && is_free(layout, hint..hint + len) {
             match map(self.host_addr(hint)) {
                 Err(Errno::EEXIST) => {}
                 result => return result,
@@ -140,24 +147,20 @@ fn highest_gap(layout: &Layout, below: u64, len: u64, align: u64) -> Option<u64>
     })
 }
 
-/// A number from the host kernel.
-pub fn random() -> u64 {
-    let mut bytes = [0u8; 8];
-    let _ = raw_syscall(libc::SYS_getrandom, [bytes.as_mut_ptr() as u64, 8, 0, 0, 0, 0]);
-    u64::from_le_bytes(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::guest_mem::GuestMem;
     use crate::mm::prot;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     const ANON: u64 = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
     const RW: u32 = prot::READ | prot::WRITE;
 
     fn window() -> Mm {
-        Mm::new(GuestMem::new(find_window(random()).unwrap(), 0xffff_f000), 0)
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let base = find_window(NEXT.fetch_add(1, Ordering::Relaxed)).unwrap();
+        Mm::new(GuestMem::new(base, 0xffff_f000), 0)
     }
 
     #[test]

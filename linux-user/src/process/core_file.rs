@@ -12,7 +12,7 @@ use crate::arch::nt;
 use crate::cpu::CpuState;
 use crate::host_signal::{self, request};
 use crate::mm::{Kind, Mapping, PAGE, prot};
-use crate::proc_view::{HostVma, host_vma};
+use crate::proc_view::{HostVma, guest_range, host_vma};
 use crate::signal::{SigHand, SigInfo, caught};
 use crate::sys::raw_syscall;
 use crate::task::{Task, lock};
@@ -301,7 +301,8 @@ impl<'a> Dump<'a> {
         let layout = task.mm.lock();
         let mut current: Option<(HostVma<'_>, bool)> = None;
         let mut finish = |vma: Option<(HostVma<'_>, bool)>| {
-            let Some((vma, anonymous)) = vma else { return };
+            let Some((mut vma, anonymous)) = vma else { return };
+            vma.range = guest_range(&task.mm, &vma.range);
             for (range, mapping) in layout.map.overlapping(vma.range.clone()) {
                 dump.add(&vma, anonymous, range, mapping, filter);
             }
@@ -462,7 +463,7 @@ impl<'a> Dump<'a> {
         };
         note(b"CORE", nt::PRSTATUS, &self.prstatus(task.tid, &task.cpu, task.blocked));
         note(b"CORE", NT_PRPSINFO, &self.prpsinfo());
-        note(b"CORE", NT_SIGINFO, &self.info.raw);
+        note(b"CORE", NT_SIGINFO, &self.info.to_abi(task.arch.abi()));
         note(b"CORE", NT_AUXV, &task.mm.lock().image.auxv);
         note(b"CORE", NT_FILE, &self.file_note());
         more(&task.cpu, &mut note);
