@@ -1,6 +1,7 @@
 //! linux-user: runs Linux programs of another architecture as host processes.
 
 pub mod arch;
+pub mod cache;
 pub mod cpu;
 pub mod errno;
 pub mod gdb;

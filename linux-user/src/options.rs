@@ -3,6 +3,7 @@
 //! Input: argv and the environment; output: [`Options`], or what to print and the exit code. One table drives parsing,
 //! variables and help. Options come before the program; variables are read first, so options win.
 
+use crate::cache::{Cache, CacheOptions, Mode};
 use std::ffi::OsString;
 use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -98,6 +99,8 @@ pub struct Options {
     pub jitdump: bool,
     /// `-tier` (ours): `interpreter` for the slow definition of everything.
     pub interpreter: bool,
+    /// `-cache` (ours): translations kept in files.
+    pub cache: CacheOptions,
     /// `-host` (ours): host instruction set to use at most.
     pub host_features: Option<String>,
     /// Options as given, to be handed to a child emulator.
@@ -511,6 +514,13 @@ const ROWS: &[Row] = &[
         },
     },
     Row {
+        name: "cache",
+        arg: "item[,...]",
+        env: "QEMU_CACHE",
+        help: "translations kept in files: rw (default), ro, off, dir=path, size=bytes, stats; info, clear",
+        apply: |o, _, v| cache_items(o, &v),
+    },
+    Row {
         name: "host",
         arg: "level",
         env: "OMNIRUN_HOST",
@@ -599,6 +609,39 @@ fn signal_map(text: &str) -> Result<(), Leave> {
         }
         if words.next().is_some() {
             return Err(bad("host"));
+        }
+    }
+    Ok(())
+}
+
+fn cache_items(options: &mut Options, items: &OsString) -> Result<(), Leave> {
+    for item in split_commas(items) {
+        let cache = &mut options.cache;
+        match &item[..] {
+            b"rw" | b"on" => cache.mode = Mode::ReadWrite,
+            b"ro" => cache.mode = Mode::ReadOnly,
+            b"off" => cache.mode = Mode::Off,
+            b"stats" => cache.stats = true,
+            b"info" => {
+                let none = || "no cache: switched off, or no private directory for it\n".to_owned();
+                return Err(Leave::text(Cache::find(cache).map_or_else(none, |c| c.info())));
+            }
+            b"clear" => {
+                let removed = Cache::find(cache).map_or(0, |c| c.clear());
+                return Err(Leave::text(format!("{removed} files removed\n")));
+            }
+            item => {
+                if let Some(dir) = item.strip_prefix(b"dir=") {
+                    cache.dir = Some(PathBuf::from(OsString::from_vec(dir.to_vec())));
+                } else if let Some(bytes) = item.strip_prefix(b"size=") {
+                    cache.size = Some(size(OsString::from_vec(bytes.to_vec()), "-cache size")?);
+                } else {
+                    let item = String::from_utf8_lossy(item);
+                    return Err(Leave::error(format!(
+                        "qemu: '-cache' takes rw, ro, off, dir=path, size=bytes, stats, info or clear, not '{item}'"
+                    )));
+                }
+            }
         }
     }
     Ok(())

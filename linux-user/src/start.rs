@@ -4,6 +4,7 @@
 //! wrong before the program runs ends in one line and QEMU's exit code.
 
 use crate::arch::Arch;
+use crate::cache::{Cache, Mode, build_id};
 use crate::guest_mem::GuestMem;
 use crate::loader::{self, LoadError, apply};
 use crate::log;
@@ -12,7 +13,7 @@ use crate::options::{self, About, LogBit, Options};
 use crate::process::exit;
 use crate::run::run_task;
 use crate::task::{ExecConfig, Fs, Process, Task, lock};
-use engine::{Config, Engine, Tier};
+use engine::{CacheConfig, Config, Engine, Tier};
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::os::fd::FromRawFd;
@@ -286,6 +287,8 @@ fn make_engine(cpu: Cpu, mm: &Arc<Mm>, options: &Options) -> Result<Arc<Engine>,
         config.fast_call = Some(crate::syscall::fast::call);
     }
     config.on_install = crate::perf::start(options.perfmap, options.jitdump)?;
+    config.cache = cache_config(options, &config);
+    let kept = config.cache.is_some();
     let engine = Engine::new(config).map_err(|error| format!("cannot reserve the code cache: {error}"))?;
     let engine: Arc<Engine> = Arc::from(engine);
     let _ = DUMPER.set(Dumper {
@@ -293,6 +296,9 @@ fn make_engine(cpu: Cpu, mm: &Arc<Mm>, options: &Options) -> Result<Arc<Engine>,
         vectors: options.logs(LogBit::Fpu),
         engine: Arc::downgrade(&engine),
     });
+    if kept {
+        crate::cache::save_at_end(&engine, options.cache.stats);
+    }
     // The engine holds the memory; the memory only refers back to it.
     let back = Arc::downgrade(&engine);
     mm.on_stale_code(Box::new(move |start, len| {
@@ -300,5 +306,29 @@ fn make_engine(cpu: Cpu, mm: &Arc<Mm>, options: &Options) -> Result<Arc<Engine>,
             engine.invalidate(start..start.saturating_add(len));
         }
     }));
+    let back = Arc::downgrade(&engine);
+    mm.on_new_code(kept.then(|| -> crate::mm::NewCode {
+        Box::new(move |range, id, offset| {
+            if let Some(engine) = back.upgrade() {
+                engine.map_image(range, id, offset);
+            }
+        })
+    }));
     Ok(engine)
+}
+
+/// The cache of translations, unless what is asked for shows or changes how code is made.
+fn cache_config(options: &Options, config: &Config) -> Option<CacheConfig> {
+    let plain = config.tier == Tier::Quick
+        && !config.one_insn
+        && !config.no_chain
+        && config.log_mask == 0
+        && options.gdb.is_none();
+    let cache = if plain { Cache::find(&options.cache)? } else { return None };
+    let model = options.cpu.as_deref().unwrap_or("");
+    Some(CacheConfig {
+        files: Arc::new(cache),
+        write: options.cache.mode == Mode::ReadWrite,
+        code_key: format!("{}\0{model}", build_id()?),
+    })
 }

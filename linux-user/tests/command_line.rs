@@ -83,7 +83,7 @@ fn hello() -> Vec<u32> {
 }
 
 fn run(args: &[&str]) -> Output {
-    Command::new(QEMU).args(args).env_remove("QEMU_LD_PREFIX").output().unwrap()
+    Command::new(QEMU).args(args).env_remove("QEMU_LD_PREFIX").env("QEMU_CACHE", "off").output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -181,6 +181,7 @@ fn faults_end_the_process_by_their_signal() {
         write(&path, &program(&code, None), 0o755);
         for tier in ["quick", "interpreter"] {
             let out = Command::new("/bin/sh")
+                .env("QEMU_CACHE", "off")
                 .args(["-c", "ulimit -c 0; exec \"$@\"", "sh", QEMU, "-tier", tier])
                 .arg(&path)
                 .output()
@@ -244,6 +245,7 @@ fn the_debugger_reads_stops_steps_and_sees_the_exit() {
     write(&path, &program(&hello(), None), 0o755);
     let socket = dir.join("socket");
     let mut child = Command::new(QEMU)
+        .env("QEMU_CACHE", "off")
         .arg("-g")
         .arg(&socket)
         .arg(&path)

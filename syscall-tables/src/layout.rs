@@ -69,11 +69,18 @@ fn compute(id: StructId, arch: Arch) -> Layout {
     Layout { size: at.next_multiple_of(align), align, fields }
 }
 
+/// Something of each structure for each architecture; a process needs those of one or two, so the others take no memory.
+type PerArch<T> = [OnceLock<Box<[OnceLock<T>]>>; ARCHES.len()];
+
+fn cell<T>(all: &'static PerArch<T>, arch: Arch, id: StructId) -> &'static OnceLock<T> {
+    let list = all[arch as usize].get_or_init(|| STRUCTS.iter().map(|_| OnceLock::new()).collect());
+    &list[id.0 as usize]
+}
+
 /// The layout, computed once.
 pub fn layout(id: StructId, arch: Arch) -> &'static Layout {
-    static CACHE: OnceLock<Vec<OnceLock<Layout>>> = OnceLock::new();
-    let all = CACHE.get_or_init(|| (0..STRUCTS.len() * ARCHES.len()).map(|_| OnceLock::new()).collect());
-    all[arch as usize * STRUCTS.len() + id.0 as usize].get_or_init(|| compute(id, arch))
+    static CACHE: PerArch<Layout> = [const { OnceLock::new() }; ARCHES.len()];
+    cell(&CACHE, arch, id).get_or_init(|| compute(id, arch))
 }
 
 /// True if the bytes mean the same on both.
@@ -199,14 +206,13 @@ fn moves(id: StructId, from: Arch, to: Arch, from_base: usize, to_base: usize, o
 
 /// The moves between an arch and the host, computed once; other pairs have none kept.
 fn kept_moves(id: StructId, from: Arch, to: Arch) -> Option<&'static [Move]> {
-    static CACHE: OnceLock<Vec<OnceLock<Vec<Move>>>> = OnceLock::new();
-    let (guest, back) = match (from == crate::HOST, to == crate::HOST) {
-        (false, true) => (from, 0),
-        (true, false) => (to, 1),
+    static IN: PerArch<Vec<Move>> = [const { OnceLock::new() }; ARCHES.len()];
+    static OUT: PerArch<Vec<Move>> = [const { OnceLock::new() }; ARCHES.len()];
+    let cell = match (from == crate::HOST, to == crate::HOST) {
+        (false, true) => cell(&IN, from, id),
+        (true, false) => cell(&OUT, to, id),
         _ => return None,
     };
-    let all = CACHE.get_or_init(|| (0..STRUCTS.len() * ARCHES.len() * 2).map(|_| OnceLock::new()).collect());
-    let cell = &all[(guest as usize * STRUCTS.len() + id.0 as usize) * 2 + back];
     Some(cell.get_or_init(|| {
         let mut out = Vec::new();
         moves(id, from, to, 0, 0, &mut out);

@@ -211,17 +211,24 @@ pub struct Mode {
     env: &'static [(&'static str, &'static str)],
     /// Whether it is so slow that programs do less work (`SCALE`, see `guest-tests/include/check.h`).
     pub slow: bool,
+    /// Runs in a row with one cache of translations; each must be right. Zero: no cache.
+    pub cached: u32,
 }
 
 /// The matrix of the emulator's modes. Every program runs in `jit`; the others show where a difference comes from.
-pub const MODES: [Mode; 6] = [
-    Mode { name: "jit", args: &[], env: &[], slow: false },
-    Mode { name: "nochain", args: &["-d", "nochain", "-D", "/dev/null"], env: &[], slow: false },
-    Mode { name: "sse4", args: &[], env: &[("OMNIRUN_HOST_FEATURES", "sse4")], slow: false },
-    Mode { name: "avx2", args: &[], env: &[("OMNIRUN_HOST_FEATURES", "avx2")], slow: false },
-    Mode { name: "one-insn", args: &["-one-insn-per-tb"], env: &[], slow: true },
-    Mode { name: "interp", args: &["-tier", "interpreter"], env: &[], slow: true },
-];
+pub const MODES: [Mode; 7] = {
+    const PLAIN: Mode = Mode { name: "jit", args: &[], env: &[], slow: false, cached: 0 };
+    [
+        PLAIN,
+        // The first run writes the cache, the others live on it.
+        Mode { name: "warm", cached: 3, ..PLAIN },
+        Mode { name: "nochain", args: &["-d", "nochain", "-D", "/dev/null"], ..PLAIN },
+        Mode { name: "sse4", env: &[("OMNIRUN_HOST_FEATURES", "sse4")], ..PLAIN },
+        Mode { name: "avx2", env: &[("OMNIRUN_HOST_FEATURES", "avx2")], ..PLAIN },
+        Mode { name: "one-insn", args: &["-one-insn-per-tb"], slow: true, ..PLAIN },
+        Mode { name: "interp", args: &["-tier", "interpreter"], slow: true, ..PLAIN },
+    ]
+};
 
 /// Where a program runs.
 #[derive(Clone, Debug)]
@@ -271,6 +278,12 @@ pub fn invocation(test: &GuestTest, link: Link, runner: &Runner) -> Result<Invoc
         }
         Runner::Ours(guest, mode) => {
             env.extend(mode.env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+            let cache = if mode.cached > 0 {
+                format!("dir={}", cache_dir(test, guest, link).display())
+            } else {
+                "off".into()
+            };
+            env.push(("QEMU_CACHE".to_owned(), cache));
             env.push(("SCALE".to_owned(), if mode.slow { "5" } else { "100" }.to_owned()));
             Some(guest.emulator())
         }
@@ -290,8 +303,25 @@ pub fn invocation(test: &GuestTest, link: Link, runner: &Runner) -> Result<Invoc
     Ok(inv)
 }
 
+fn cache_dir(test: &GuestTest, guest: &Guest, link: Link) -> PathBuf {
+    root().join("build/cache").join(format!("{}-{}-{}", guest.name, test.name, link.name()))
+}
+
 /// Runs a program and compares its output and status with what is expected.
 pub fn check(test: &GuestTest, link: Link, runner: &Runner) -> Result<(), String> {
+    let Runner::Ours(guest, Mode { cached: runs @ 1.., .. }) = runner else {
+        return check_once(test, link, runner);
+    };
+    let dir = cache_dir(test, guest, link);
+    let _ = std::fs::remove_dir_all(&dir);
+    for run in 1..=*runs {
+        check_once(test, link, runner).map_err(|e| format!("run {run}: {e}"))?;
+    }
+    let _ = std::fs::remove_dir_all(&dir);
+    Ok(())
+}
+
+fn check_once(test: &GuestTest, link: Link, runner: &Runner) -> Result<(), String> {
     let inv = invocation(test, link, runner)?;
     let expected = std::fs::read_to_string(test.expected_path())
         .map_err(|e| format!("{}: {e}", test.expected_path().display()))?;

@@ -62,7 +62,7 @@ pub static GUESTS: &[Guest] = &[
         flags: &[],
         hosted: true,
         static_pie: true,
-        shared_modes: &["jit", "nochain", "sse4", "avx2", "one-insn", "interp"],
+        shared_modes: &["jit", "warm", "nochain", "sse4", "avx2", "one-insn", "interp"],
         gdb_calls: true,
         // Its frames carry an SVE record that overrides the FPSIMD one, which ours (without SVE) do not have.
         oracle_cpu: "max,sve=off,sme=off",
@@ -83,7 +83,7 @@ pub static GUESTS: &[Guest] = &[
         hosted: true,
         static_pie: false,
         // The other modes tell host levels and linking apart, which are the same code for every guest.
-        shared_modes: &["jit", "one-insn", "interp"],
+        shared_modes: &["jit", "warm", "one-insn", "interp"],
         gdb_calls: false,
         oracle_cpu: "max",
         abi: syscall_tables::Arch::Riscv64,

@@ -139,6 +139,9 @@ pub fn invocation(p: &Program, under: Option<(&Guest, PathBuf)>) -> Result<Invoc
         inv.env.push(("FULL".to_owned(), "1".to_owned()));
         inv.env.push(("TOOLS".to_owned(), trees().join("tools").join(place).to_string_lossy().into_owned()));
     }
+    // All programs share one cache of translations, several at a time, from one run of the tests to the next.
+    let cache = format!("dir={}", root().join("build/cache/programs").display());
+    inv.env.push(("QEMU_CACHE".to_owned(), cache));
     inv.env.push(("PROGRAMS".to_owned(), root().join("guest-tests/programs").to_string_lossy().into_owned()));
     Ok(inv)
 }

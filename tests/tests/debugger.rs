@@ -93,6 +93,7 @@ fn session(guest: &Guest, name: &str, commands: &str) -> (String, Output) {
     assert!(compiled.success());
     let socket = dir.join(format!("socket-{}", std::process::id()));
     let process = Command::new(guest.emulator())
+        .env("QEMU_CACHE", "off")
         .arg("-g")
         .arg(&socket)
         .arg(&binary)

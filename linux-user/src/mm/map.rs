@@ -165,6 +165,9 @@ impl Mm {
         let old = layout.map.insert(start..start + len, mapping);
         drop(layout);
         self.drop_code(&old);
+        if mapping.executable() && !shared && !anonymous {
+            self.new_code(start..start + len, fd, offset);
+        }
         Ok(start)
     }
 

@@ -91,6 +91,19 @@ pub const fn host_prot(guest: u32) -> u32 {
 /// Tells the translator that code in a range (start, length) is stale.
 pub type StaleCode = Box<dyn Fn(u64, u64) + Send + Sync>;
 
+/// What identifies a file as it is now: device, inode, size, times of change in nanoseconds.
+pub type FileId = [u64; 5];
+
+/// Told of each private executable mapping of a file: its range, the file, the offset in it.
+pub type NewCode = Box<dyn Fn(Range<u64>, FileId, u64) + Send + Sync>;
+
+/// Who is told of new code, or what is to be told before anybody listens.
+enum CodeNews {
+    Waiting(Vec<(Range<u64>, FileId, u64)>),
+    Told(NewCode),
+    Nobody,
+}
+
 /// Everything under the lock.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
@@ -130,6 +143,7 @@ pub struct Mm {
     extra_prot: u32,
     layout: Mutex<Layout>,
     stale: OnceLock<StaleCode>,
+    news: Mutex<CodeNews>,
     /// The vDSO's pages.
     vdso: OnceLock<Range<u64>>,
     /// Where the search for places begins (guests behind a base).
@@ -150,6 +164,7 @@ impl Mm {
             extra_prot,
             layout: Mutex::new(Layout::default()),
             stale: OnceLock::new(),
+            news: Mutex::new(CodeNews::Waiting(Vec::new())),
             vdso: OnceLock::new(),
             top: mem.limit().into(),
             read_implies_exec: false.into(),
@@ -173,6 +188,31 @@ impl Mm {
     pub fn on_stale_code(&self, stale: StaleCode) {
         if self.stale.set(stale).is_err() {
             unreachable!("the translator is bound once");
+        }
+    }
+
+    /// Sets who is told of new code of files, from now on and so far; `None` if nobody wants to know.
+    pub fn on_new_code(&self, told: Option<NewCode>) {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (CodeNews::Waiting(waiting), Some(tell)) = (&mut *news, &told) {
+            for (range, id, offset) in waiting.drain(..) {
+                tell(range, id, offset);
+            }
+        }
+        *news = told.map_or(CodeNews::Nobody, CodeNews::Told);
+    }
+
+    /// A private executable mapping of `fd` was made. The layout's lock must be free.
+    fn new_code(&self, range: Range<u64>, fd: i32, offset: u64) {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*news, CodeNews::Nobody) {
+            return;
+        }
+        let Some(id) = file_id(fd) else { return };
+        match &mut *news {
+            CodeNews::Waiting(waiting) => waiting.push((range, id, offset)),
+            CodeNews::Told(tell) => tell(range, id, offset),
+            CodeNews::Nobody => {}
         }
     }
 
@@ -262,6 +302,21 @@ impl Mm {
     pub fn host_addr(&self, addr: GuestAddr) -> u64 {
         addr.wrapping_add(self.mem.base())
     }
+}
+
+/// The identity of a regular file.
+fn file_id(fd: i32) -> Option<FileId> {
+    // SAFETY: zero is a valid value of this plain structure, and the kernel fills it.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    raw_syscall(libc::SYS_fstat, [fd as u64, &raw mut stat as u64, 0, 0, 0, 0]).ok()?;
+    let nanoseconds = |s: i64, n: i64| (s as u64).wrapping_mul(1_000_000_000).wrapping_add(n as u64);
+    (stat.st_mode & libc::S_IFMT == libc::S_IFREG).then_some([
+        stat.st_dev,
+        stat.st_ino,
+        stat.st_size as u64,
+        nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+        nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+    ])
 }
 
 /// Rounds up to pages; none if that overflows.

@@ -6,17 +6,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Host code is installed at multiples of this.
 const ALIGN: usize = 16;
+/// The arena's pages are made present so many bytes at a time: a fault each costs several times as much.
+const STEP: usize = 64 << 10;
 
 /// The arena. The runtime entries stay at its bottom for ever.
 pub(crate) struct Arena {
     map: Mapping,
     kept: usize,
     used: usize,
+    /// Pages below this are present.
+    present: usize,
 }
 
 impl Arena {
     pub fn new(len: usize) -> io::Result<Arena> {
-        Ok(Arena { map: Mapping::new(len, true)?, kept: 0, used: 0 })
+        Ok(Arena { map: Mapping::new(len, true)?, kept: 0, used: 0, present: 0 })
     }
 
     /// Host address range of the whole arena.
@@ -32,12 +36,42 @@ impl Arena {
             return None;
         }
         self.used = at + bytes.len();
+        if self.used > self.present {
+            let len = (self.used - self.present).next_multiple_of(STEP);
+            self.map.populate(self.present, len);
+            self.present += len;
+        }
         // SAFETY: [at, at + len) is inside the mapping and no code that runs lies there: it is above `used`.
         unsafe {
             let dst = self.map.base().add(at);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), dst, bytes.len());
             Some(dst as u64)
         }
+    }
+
+    /// Installed code that nothing leads to yet, to be changed.
+    pub fn fresh(&mut self, at: u64, len: usize) -> &mut [u8] {
+        let r = self.range();
+        assert!(at >= r.start && at + len as u64 <= r.start + self.used as u64, "installed code");
+        // SAFETY: the range is installed, and as nothing leads there no thread runs or patches it.
+        unsafe { std::slice::from_raw_parts_mut(at as *mut u8, len) }
+    }
+
+    /// A copy of installed code.
+    pub fn read(&self, code: &std::ops::Range<u64>) -> Vec<u8> {
+        let r = self.range();
+        assert!(code.start >= r.start && code.end <= r.start + self.used as u64, "installed code");
+        let mut copy = vec![0; (code.end - code.start) as usize];
+        // SAFETY: the range is installed; writers of single fields hold the translation lock, as our caller does.
+        unsafe { std::ptr::copy_nonoverlapping(code.start as *const u8, copy.as_mut_ptr(), copy.len()) };
+        copy
+    }
+
+    /// The 4-byte aligned field at `addr`.
+    pub fn read32(&self, addr: u64) -> u32 {
+        assert!(self.range().contains(&addr) && addr.is_multiple_of(4), "an aligned field of the arena");
+        // SAFETY: as in `patch32`.
+        unsafe { AtomicU32::from_ptr(addr as *mut u32) }.load(Ordering::Acquire)
     }
 
     /// What is installed now survives [`Arena::clear`].

@@ -71,6 +71,8 @@ pub struct Config {
     pub on_install: Option<InstallHook>,
     /// System calls that need not leave translated code.
     pub fast_call: Option<FastCall>,
+    /// Keeps translations in files.
+    pub cache: Option<crate::CacheConfig>,
     /// Renders the CPU for [`LogItem::Cpu`].
     pub dump_cpu: Option<fn(&crate::CpuState) -> String>,
 }
@@ -92,6 +94,7 @@ impl Config {
             log_filter: Vec::new(),
             on_install: None,
             fast_call: None,
+            cache: None,
             dump_cpu: None,
         }
     }

@@ -84,6 +84,8 @@ impl CpuState {
         }
         self.header_mut().ret_sp = lo;
         self.memory.discard(LOOKUP_BYTES);
+        // Even a short program fills entries all over the table.
+        self.memory.populate(0, LOOKUP_BYTES);
         // An all-zero entry would match key 0: the guest address 0.
         self.entry(0).key.store(DEAD_KEY, Ordering::Relaxed);
         let look_up = self.header().entries[ir::state::RuntimeEntry::LookUp as usize];

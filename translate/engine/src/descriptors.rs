@@ -7,10 +7,17 @@ use crate::hash::KeyMap;
 use ir::Inst;
 use std::sync::OnceLock;
 
-const CHUNK: usize = 256;
-const CHUNKS: usize = 4096;
+/// Chunk `n` holds `FIRST << n` descriptors: a short program touches no more than the first few.
+const FIRST: usize = 32;
+const CHUNKS: usize = 16;
 
 type Chunk = Box<[OnceLock<Inst>]>;
+
+/// Chunk and place in it of a descriptor.
+fn place(index: u32) -> (usize, usize) {
+    let n = (index as usize / FIRST + 1).ilog2() as usize;
+    (n, index as usize - FIRST * ((1 << n) - 1))
+}
 
 /// Append-only table.
 pub(crate) struct Descriptors {
@@ -30,9 +37,10 @@ impl Descriptors {
 
     /// The descriptor with this index.
     pub fn get(&self, index: u32) -> &Inst {
-        self.chunks[index as usize / CHUNK]
+        let (chunk, at) = place(index);
+        self.chunks[chunk]
             .get()
-            .and_then(|c| c[index as usize % CHUNK].get())
+            .and_then(|c| c[at].get())
             .expect("translated code names only interned descriptors")
     }
 
@@ -40,14 +48,25 @@ impl Descriptors {
     pub fn intern(&self, interner: &mut Interner, inst: &Inst) -> u32 {
         let next = interner.index.len() as u32;
         *interner.index.entry((inst.op, inst.ty, inst.attr, inst.imm)).or_insert_with(|| {
-            assert!(
-                (next as usize) < CHUNK * CHUNKS,
-                "out-of-line operations are bounded by the guest's encodings"
-            );
-            let chunk = self.chunks[next as usize / CHUNK]
-                .get_or_init(|| (0..CHUNK).map(|_| OnceLock::new()).collect());
-            chunk[next as usize % CHUNK].get_or_init(|| *inst);
+            let (n, at) = place(next);
+            assert!(n < CHUNKS, "out-of-line operations are bounded by the guest's encodings");
+            let chunk = self.chunks[n].get_or_init(|| (0..FIRST << n).map(|_| OnceLock::new()).collect());
+            chunk[at].get_or_init(|| *inst);
             next
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_follow_each_other() {
+        let mut next = (0, 0);
+        for index in 0..100_000 {
+            assert_eq!(place(index), next);
+            next = if next.1 + 1 == FIRST << next.0 { (next.0 + 1, 0) } else { (next.0, next.1 + 1) };
+        }
     }
 }

@@ -17,6 +17,7 @@ mod descriptors;
 mod gate;
 mod hash;
 mod machine;
+mod persist;
 mod run;
 mod store;
 pub mod sys;
@@ -25,6 +26,7 @@ mod translate;
 pub use config::{Config, FastCall, InstallHook, LogItem, LogSink, Tier};
 pub use cpu::{CpuState, FaultInfo};
 pub use machine::{EngineMachine, Memory};
+pub use persist::{CacheBytes, CacheConfig, CacheCounters, CacheFiles, ImageId, Rebuild, cache_regions};
 pub use run::Exit;
 
 use arena::Arena;
@@ -32,6 +34,7 @@ use descriptors::{Descriptors, Interner};
 use gate::{Closed, Gate};
 use ir::state::Header;
 use ir::{BackEnd, Guest, Region, RuntimeFns, SlotId, Type};
+use persist::Persist;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
@@ -50,6 +53,8 @@ pub(crate) struct Inner {
     pub tagged_pages: HashSet<u64>,
     /// Debugger's breakpoints.
     pub breakpoints: std::collections::BTreeSet<u64>,
+    /// Code of earlier processes.
+    pub persist: Persist,
 }
 
 /// A CPU known to the engine.
@@ -116,6 +121,7 @@ impl Engine {
         let flags_slots =
             (0..slots.len()).filter(|&s| slots[s].ty == Type::Flags).map(|s| SlotId(s as u16)).collect();
         let address_mask = u64::MAX >> (64 - config.guest.address_bits());
+        let persist = Persist::new(&config);
         Ok(Box::new(Engine {
             config,
             inner: Mutex::new(Inner {
@@ -125,6 +131,7 @@ impl Engine {
                 interpreted: HashMap::new(),
                 tagged_pages: HashSet::new(),
                 breakpoints: std::collections::BTreeSet::new(),
+                persist,
             }),
             threads: Mutex::new(Vec::new()),
             gate: Gate::default(),
@@ -177,7 +184,8 @@ impl Engine {
         h.engine = std::ptr::from_ref(self) as u64;
         let p = std::ptr::from_mut(&mut *cpu) as u64;
         cpu.header_mut().cpu = p;
-        cpu.reset_prediction(entries[ir::state::RuntimeEntry::ReturnMiss as usize], 0);
+        let generation = self.generation.load(Ordering::Acquire);
+        cpu.reset_prediction(entries[ir::state::RuntimeEntry::ReturnMiss as usize], generation);
         self.threads
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -218,6 +226,11 @@ impl Engine {
                 .retain(|_, r| !r.blocks.iter().any(|b| b.pc < range.end && range.start < b.end));
             return;
         }
+        inner.persist.trim(&range);
+        if inner.persist.touches(&range) {
+            let Inner { store, arena, persist, .. } = &mut *inner;
+            persist.release(store, arena, self.back_end());
+        }
         if !inner.store.touches(&range) {
             return;
         }
@@ -239,6 +252,26 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// A private executable mapping of the file `id` was made at `range`, from `offset` in the file on: its code may be in
+    /// the persistent cache. Told after the invalidation of what was there before.
+    pub fn map_image(&self, range: Range<u64>, id: ImageId, offset: u64) {
+        if self.config.cache.is_some() {
+            self.lock().persist.map(range, id, offset);
+        }
+    }
+
+    /// Writes new code to the persistent cache: before the process ends or becomes another program.
+    pub fn save_cache(&self) {
+        if self.config.cache.is_some() {
+            self.save_kept(&mut self.lock());
+        }
+    }
+
+    /// Figures of the persistent cache.
+    pub fn cache_counters(&self) -> CacheCounters {
+        self.lock().persist.counters
     }
 
     /// Sets or removes a breakpoint: execution arriving at `pc` leaves with a `Yield` trap before the instruction.
@@ -297,7 +330,11 @@ impl Engine {
         if pc < self.runtime_end {
             return false;
         }
-        let Some(guest_pc) = self.lock().store.guest_pc(pc) else { return false };
+        let guest_pc = {
+            let inner = self.lock();
+            inner.store.guest_pc(pc).or_else(|| inner.persist.guest_pc(pc))
+        };
+        let Some(guest_pc) = guest_pc else { return false };
         let addr = addr.wrapping_sub(self.config.memory_base);
         cpu.set_fault(FaultInfo { signo, code, addr, write: None, align: false });
         let h: &mut Header = cpu.header_mut();
@@ -314,20 +351,22 @@ impl Engine {
         let gate = self.exclude_code();
         let inner = self.lock();
         let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        ForkGuard { _gate: gate, _inner: inner, threads }
+        ForkGuard { _gate: gate, inner, threads }
     }
 }
 
 /// All engine locks, held across a `fork`; dropped by parent and child.
 pub struct ForkGuard<'a> {
     _gate: Closed<'a>,
-    _inner: MutexGuard<'a, Inner>,
+    inner: MutexGuard<'a, Inner>,
     threads: MutexGuard<'a, Vec<ThreadRef>>,
 }
 
 impl ForkGuard<'_> {
     /// In the child: only `cpu`'s thread exists any more.
     pub fn child(mut self, cpu: &CpuState) {
+        let regions = self.inner.store.regions().len();
+        self.inner.persist.after_fork(regions);
         self.threads.retain(|t| std::ptr::eq(t.0, cpu));
     }
 }

@@ -294,8 +294,10 @@ impl Engine {
             return;
         }
         let mut inner = self.lock();
+        self.save_kept(&mut inner);
         inner.store = crate::Store::default();
         inner.arena.clear();
+        inner.persist.flushed();
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner).flushes += 1;
         self.flush_wanted.store(false, Ordering::Release);
@@ -417,10 +419,18 @@ pub(crate) unsafe extern "C" fn rt_link(state: *mut Header, key: u64, site: u64)
     let (engine, _) = unsafe { context(state) };
     if host != engine.entries[RuntimeEntry::Exit as usize] {
         let mut inner = engine.lock();
-        let crate::Inner { store, arena, .. } = &mut *inner;
         // Looked up again under the lock: another thread may have invalidated the code meanwhile.
-        if store.look_up(key) == Some(host) {
-            store.link(arena, engine.back_end(), site, key, host);
+        if engine.installed(&inner, key) == Some(host) {
+            let crate::Inner { store, arena, persist, .. } = &mut *inner;
+            let back = engine.back_end();
+            if !store.link(arena, back, site, key, host)
+                && let Some(stub) = persist.stub(site)
+            {
+                if !persist.is_placed(host) {
+                    store.note_link(site, stub, key);
+                }
+                arena.patch32(site, back.link_value(site, host));
+            }
         }
     }
     host

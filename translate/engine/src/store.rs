@@ -10,15 +10,15 @@
 use crate::arena::Arena;
 use crate::hash::KeyMap;
 use crate::translate::PC_MASK;
-use ir::{BackEnd, DEAD_KEY, HostCode};
+use ir::{BackEnd, DEAD_KEY, ExitSite, HostCode, Reloc};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A linked site.
 #[derive(Clone, Copy, Debug)]
-struct Link {
-    site: u64,
-    stub: u64,
+pub(crate) struct Link {
+    pub site: u64,
+    pub stub: u64,
 }
 
 /// An installed region.
@@ -28,15 +28,61 @@ pub(crate) struct Installed {
     pub host: Range<u64>,
     /// Guest byte ranges it was made from.
     pub guest: Vec<Range<u64>>,
+    /// The mode in its keys.
+    pub mode_key: u64,
     /// Keys of its entries.
     keys: Vec<u64>,
     /// Host addresses of its pads' keys.
-    pads: Vec<u64>,
+    pub pads: Vec<u64>,
     /// (host offset, guest pc), sorted.
-    marks: Vec<(u32, u64)>,
+    pub marks: Vec<(u32, u64)>,
     /// (site, stub) of the patchable exits.
     exits: Vec<Link>,
+    /// What is kept for the persistent cache.
+    kept: Option<Box<Kept>>,
     live: bool,
+}
+
+/// What only the persistent cache needs of a region.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Hash of the guest bytes.
+    pub guest_hash: u64,
+    /// Hash of the unlinked code.
+    pub code_hash: u64,
+    pub entries: Vec<(u64, u32)>,
+    pub relocs: Vec<Reloc>,
+    /// Look-up keys that the exits lead to.
+    targets: Vec<u64>,
+}
+
+/// The tables of a region that comes with its code installed.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub host: Range<u64>,
+    pub mode_key: u64,
+    pub guest: Vec<Range<u64>>,
+    pub entries: Vec<(u64, u32)>,
+    pub exits: Vec<ExitSite>,
+    pub pads: Vec<u32>,
+    pub marks: Vec<(u32, u64)>,
+}
+
+impl Installed {
+    /// New, valid and relocatable.
+    pub fn is_savable(&self) -> bool {
+        self.live && self.kept.is_some()
+    }
+
+    pub fn saved(&self) -> Option<&Kept> {
+        self.kept.as_deref()
+    }
+
+    /// The exits with the look-up keys that they lead to.
+    pub fn exits(&self) -> impl Iterator<Item = (Link, u64)> {
+        let targets = self.kept.iter().flat_map(|k| k.targets.iter().copied());
+        self.exits.iter().copied().zip(targets)
+    }
 }
 
 /// All installed regions.
@@ -60,11 +106,63 @@ impl Store {
         self.entries.get(&key).copied()
     }
 
-    /// Records the region at host address `at`, made for the key `first`; the other blocks are entered in the mode of its exits.
-    pub fn add(&mut self, at: u64, code: &HostCode, first: u64, mode_key: u64, guest: Vec<Range<u64>>) {
+    /// All regions in the order of their installation, dead ones included.
+    pub fn regions(&self) -> &[Installed] {
+        &self.regions
+    }
+
+    /// Records the region at host address `at`, made for the key `first`; the other blocks are entered in the mode of its
+    /// exits. With the hash of its guest bytes it can go to the persistent cache.
+    pub fn add(
+        &mut self,
+        at: u64,
+        code: HostCode,
+        first: u64,
+        mode_key: u64,
+        guest: Vec<Range<u64>>,
+        hash: Option<u64>,
+    ) {
+        let kept = hash.map(|guest_hash| {
+            Box::new(Kept {
+                guest_hash,
+                code_hash: crate::persist::content_hash(&code.bytes),
+                entries: code.entries.clone(),
+                relocs: code.relocs,
+                targets: code.exits.iter().map(|e| e.key).collect(),
+            })
+        });
+        let parts = Parts {
+            host: at..at + code.bytes.len() as u64,
+            mode_key,
+            guest,
+            entries: code.entries,
+            exits: code.exits,
+            pads: code.pads.iter().map(|p| p.key_at).collect(),
+            marks: code.marks,
+        };
+        self.record(parts, first, kept);
+    }
+
+    /// Records a region of the persistent cache, some of whose exits are linked already.
+    pub fn adopt(&mut self, arena: &Arena, back: &dyn BackEnd, parts: Parts) {
+        let at = parts.host.start;
+        let exits = parts.exits.clone();
+        self.record(parts, u64::MAX, None);
+        for e in exits {
+            let link = Link { site: at + u64::from(e.at), stub: at + u64::from(e.stub) };
+            if arena.read32(link.site) != back.link_value(link.site, link.stub) {
+                self.sites.remove(&link.site);
+                self.links.entry(e.key).or_default().push(link);
+            }
+        }
+    }
+
+    fn record(&mut self, parts: Parts, first: u64, kept: Option<Box<Kept>>) {
+        let Parts { host, mode_key, guest, entries, exits, pads, marks } = parts;
+        let at = host.start;
         let index = self.regions.len();
-        let mut keys = Vec::with_capacity(code.entries.len());
-        for &(pc, off) in &code.entries {
+        let mut keys = Vec::with_capacity(entries.len());
+        for (pc, off) in entries {
             let key = if pc == first & PC_MASK { first } else { pc | mode_key };
             // An older translation of the same block stays valid for those who are linked to it.
             if let std::collections::hash_map::Entry::Vacant(e) = self.entries.entry(key) {
@@ -72,11 +170,8 @@ impl Store {
                 keys.push(key);
             }
         }
-        let exits: Vec<Link> = code
-            .exits
-            .iter()
-            .map(|e| Link { site: at + u64::from(e.at), stub: at + u64::from(e.stub) })
-            .collect();
+        let exits: Vec<Link> =
+            exits.iter().map(|e| Link { site: at + u64::from(e.at), stub: at + u64::from(e.stub) }).collect();
         for l in &exits {
             self.sites.insert(l.site, l.stub);
         }
@@ -90,14 +185,21 @@ impl Store {
         }
         self.by_host.insert(at, index);
         self.regions.push(Installed {
-            host: at..at + code.bytes.len() as u64,
+            host,
             guest,
+            mode_key,
             keys,
-            pads: code.pads.iter().map(|p| at + u64::from(p.key_at)).collect(),
-            marks: code.marks.clone(),
+            pads: pads.iter().map(|&p| at + u64::from(p)).collect(),
+            marks,
             exits,
+            kept,
             live: true,
         });
+    }
+
+    /// Records that `site`, which is not the store's, was made to lead to the entry for `key`.
+    pub fn note_link(&mut self, site: u64, stub: u64, key: u64) {
+        self.links.entry(key).or_default().push(Link { site, stub });
     }
 
     /// Makes `site` lead to `host`, the entry for `key`. False if the site is not (or no longer) linkable.
@@ -164,6 +266,7 @@ impl Store {
         let pads = std::mem::take(&mut region.pads);
         let exits = std::mem::take(&mut region.exits);
         region.guest.clear();
+        region.kept = None;
         for key in &keys {
             self.entries.remove(key);
             for l in self.links.remove(key).unwrap_or_default() {

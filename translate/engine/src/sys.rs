@@ -50,6 +50,13 @@ impl Mapping {
         if r == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
+    /// Makes the pages of a range present, which is cheaper than as many faults. No more than a hint.
+    pub fn populate(&self, offset: usize, len: usize) {
+        let (from, to) = (offset & !4095, (offset + len).next_multiple_of(4096).min(self.len));
+        // SAFETY: the range is our own mapping; nothing in it changes.
+        unsafe { libc::madvise(self.base().add(from).cast(), to - from, libc::MADV_POPULATE_WRITE) };
+    }
+
     /// Gives the first `len` bytes (page aligned) back to the kernel; they read as zero afterwards.
     pub fn discard(&self, len: usize) {
         assert!(len <= self.len, "what is discarded lies inside the mapping");

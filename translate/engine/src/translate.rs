@@ -27,19 +27,28 @@ pub(crate) fn build_region(
     max_insns: usize,
     single: bool,
 ) -> Option<Region> {
-    let mut code = [0u8; WINDOW];
-    let guest = &*config.guest;
     if !single && inner.breakpoints.contains(&pc) {
         return Some(breakpoint_region(pc, mode));
     }
+    let mut code = [0u8; WINDOW];
     let len = config.memory.fetch(pc, &mut code);
-    if len == 0 {
-        return None;
-    }
-    let code = &code[..len];
-    let end = pc + len as u64;
+    (len != 0).then(|| region_of(config, inner, &code[..len], pc, mode, max_insns, single))
+}
+
+/// Builds the region at `pc` from the code bytes that begin there.
+fn region_of(
+    config: &Config,
+    inner: &Inner,
+    code: &[u8],
+    pc: u64,
+    mode: u64,
+    max_insns: usize,
+    single: bool,
+) -> Region {
+    let guest = &*config.guest;
+    let end = pc + code.len() as u64;
     // A block must not start where the window, rather than the mapping, cuts its first instruction.
-    let limit = if len == WINDOW { end - MAX_INSN_BYTES } else { end };
+    let limit = if code.len() == WINDOW { end - MAX_INSN_BYTES } else { end };
     // Only the first block is entered from where the entry bits come.
     let plain = mode & !guest.entry_modes(mode);
     let mut b = Builder::new(plain);
@@ -85,7 +94,7 @@ pub(crate) fn build_region(
             }
         }
     }
-    Some(b.finish())
+    b.finish()
 }
 
 /// Direct successors worth translating now: the likelier one last, so that it is popped first.
@@ -165,9 +174,22 @@ impl Engine {
         if let Some(host) = inner.store.look_up(key) {
             return Ok(Some(host));
         }
+        if self.config.cache.is_some()
+            && let Some(host) = self.find_kept(inner, key)?
+        {
+            return Ok(Some(host));
+        }
         let (pc, mode) = split_key(key);
-        let Some(mut region) = build_region(&self.config, inner, pc, mode, self.max_insns(), false) else {
-            return Ok(None);
+        let mut window = [0u8; WINDOW];
+        let (mut region, code) = if inner.breakpoints.contains(&pc) {
+            (breakpoint_region(pc, mode), &window[..0])
+        } else {
+            let len = self.config.memory.fetch(pc, &mut window);
+            if len == 0 {
+                return Ok(None);
+            }
+            let code = &window[..len];
+            (region_of(&self.config, inner, code, pc, mode, self.max_insns(), false), code)
         };
         let log = self.wants_log(&region);
         if log {
@@ -179,6 +201,9 @@ impl Engine {
             self.log_ir(LogItem::OpOpt, &region);
         }
         let mode_key = key & !PC_MASK & !(self.guest().entry_modes(mode) << 48);
+        let guest = guest_ranges(&region);
+        let plain = self.keeps() && key & !PC_MASK == mode_key;
+        let hash = if plain { crate::persist::hash_of(code, pc, &guest, &*self.config.memory) } else { None };
         let code = self
             .back_end()
             .compile(&region, &mut Cx { engine: self, interner: &mut inner.interner, mode_key });
@@ -186,7 +211,6 @@ impl Engine {
         if log {
             self.log_host(&code, at);
         }
-        let guest = guest_ranges(&region);
         {
             let mut c = self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             c.regions += 1;
@@ -196,8 +220,44 @@ impl Engine {
         if let Some(f) = &self.config.on_install {
             f(at, code.bytes.len(), pc);
         }
-        inner.store.add(at, &code, key, mode_key, guest);
+        inner.store.add(at, code, key, mode_key, guest, hash);
+        if hash.is_some() && inner.persist.unsaved(&inner.store) >= crate::persist::MANY {
+            self.save_kept(inner);
+        }
         Ok(inner.store.look_up(key))
+    }
+
+    /// True if new code may be written to the persistent cache.
+    fn keeps(&self) -> bool {
+        self.config.cache.as_ref().is_some_and(|c| c.write)
+    }
+
+    /// The host address for `key` from the persistent cache.
+    fn find_kept(&self, inner: &mut Inner, key: u64) -> Result<Option<u64>, ArenaFull> {
+        if !inner.breakpoints.is_empty() {
+            return Ok(None);
+        }
+        let Inner { persist, arena, interner, tagged_pages, .. } = inner;
+        let mut place = crate::persist::Place {
+            arena,
+            interner,
+            descriptors: &self.descriptors,
+            tagged: tagged_pages,
+            config: &self.config,
+        };
+        persist.find(key, &mut place).map_err(|_| ArenaFull)
+    }
+
+    /// The host address of `key` if it is installed.
+    pub(crate) fn installed(&self, inner: &Inner, key: u64) -> Option<u64> {
+        inner.store.look_up(key).or_else(|| inner.persist.placed_entry(key))
+    }
+
+    pub(crate) fn save_kept(&self, inner: &mut Inner) {
+        if let Some(cache) = &self.config.cache {
+            let Inner { persist, store, arena, .. } = inner;
+            persist.save(cache, store, arena, &self.descriptors, &self.config);
+        }
     }
 
     /// A region is logged when one of its blocks starts in the filter.

@@ -602,6 +602,8 @@ impl<'a> C<'a> {
             self.out.relocs.push(Reloc::Guest32(at - 4));
         } else if i32::try_from(v as i64).is_err() {
             self.out.relocs.push(Reloc::Guest64(at - 8));
+        } else {
+            self.out.relocs.push(Reloc::Fixed);
         }
     }
     /// The value in a general register (any width), locked. It must not be changed.

@@ -250,7 +250,7 @@ impl C<'_> {
         let at = self.a.pos();
         let l = self.cold(ColdWork::Link { key: pc | self.mode_key, site: at });
         if !self.no_chain {
-            self.sites.push((at, l, pc));
+            self.sites.push((at, l, pc | self.mode_key));
         }
         l
     }
@@ -660,9 +660,9 @@ impl C<'_> {
 
     fn finish(mut self) -> HostCode {
         self.a.finish();
-        for (at, l, pc) in self.sites {
+        for (at, l, key) in self.sites {
             let stub = self.a.offset(l).expect("stubs are bound");
-            self.out.exits.push(ExitSite { at, stub, pc });
+            self.out.exits.push(ExitSite { at, stub, key });
         }
         self.out.bytes = self.a.buf;
         TABLES.set(Tables {

@@ -39,8 +39,8 @@ pub struct ExitSite {
     pub at: u32,
     /// Offset of the stub it leads to when unlinked.
     pub stub: u32,
-    /// Guest address it leads to.
-    pub pc: u64,
+    /// The look-up key it leads to: a guest address with the mode in force there.
+    pub key: u64,
 }
 
 /// A return landing pad.
@@ -65,6 +65,8 @@ pub enum Reloc {
     Guest32(u32),
     /// 4-byte index of an interned descriptor at the offset.
     Descriptor(u32),
+    /// The code holds a guest address in a form that cannot be changed: it is not kept.
+    Fixed,
 }
 
 /// The output of a compilation.

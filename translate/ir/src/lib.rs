@@ -6,6 +6,7 @@
 
 mod backend;
 mod builder;
+mod encode;
 mod guest;
 pub mod interp;
 mod machine;
