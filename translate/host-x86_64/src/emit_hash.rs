@@ -37,6 +37,14 @@ impl VecCx<'_> {
             Op::Sha1M if sha => self.sha1(2, 0x8f1b_bcdc, d, [a, b, c]),
             Op::Sha256H if sha => self.sha256(true, d, [a, b, c]),
             Op::Sha256H2 if sha => self.sha256(false, d, [b, a, c]),
+            Op::Sha256Two if sha => {
+                // The message goes to the register that the instruction implies.
+                self.a.vmov(x0, a);
+                self.a.vmov(t1, b);
+                self.a.vmov(t0, c);
+                self.a.v3(Sha256rnds2, x0, x0, t1);
+                self.a.vmov(d, x0);
+            }
             Op::Sha256Su0 if sha => {
                 self.a.vmov(t0, a);
                 self.a.vmov(t1, b);

@@ -642,6 +642,9 @@ ops! {
     Sha256H "sha256h" (V, V, V) -> V, None, Pure;
     /// Arm SHA256H2
     Sha256H2 "sha256h2" (V, V, V) -> V, None, Pure;
+    /// Two SHA-256 rounds: (state words h g d c, state words f e b a, lanes 0 and 1: message words with their
+    /// constants), all from lane 0 up -> f e b a afterwards
+    Sha256Two "sha256two" (V, V, V) -> V, None, Pure;
     /// Arm SHA256SU0 (d, n)
     Sha256Su0 "sha256su0" (V, V) -> V, None, Pure;
     /// Arm SHA256SU1 (d, n, m)

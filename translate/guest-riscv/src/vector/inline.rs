@@ -178,7 +178,7 @@ impl Tr<'_> {
     }
 
     /// The second operand; an immediate is sign-extended.
-    fn rhs(&mut self, fm: &Form) -> Rhs {
+    pub(super) fn rhs(&mut self, fm: &Form) -> Rhs {
         match fm.f.f3 {
             0..=2 => Rhs::Reg(fm.f.vs1),
             3 => {
@@ -915,7 +915,7 @@ impl Tr<'_> {
                 self.vwrite(fm, 0, v, None);
                 true
             }
-            _ => self.inline_float(insn, fm),
+            _ => self.inline_more(insn, fm),
         }
     }
 

@@ -12,6 +12,7 @@ mod crypto;
 mod float;
 mod inline;
 mod inline_float;
+mod inline_more;
 mod inline_part;
 mod int;
 mod mem;

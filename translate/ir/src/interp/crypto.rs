@@ -189,6 +189,22 @@ pub(super) fn sha256(x: u128, y: u128, w: u128, first: bool) -> u128 {
     words(if first { x } else { y })
 }
 
+/// Two rounds on a state split as h g d c and f e b a; the second half afterwards (the first is the old second).
+pub(super) fn sha256_two(hgdc: u128, feba: u128, w: u128) -> u128 {
+    let [h, g, d, c] = unpack(hgdc);
+    let [f, e, b, a] = unpack(feba);
+    let (mut x, mut y) = ([a, b, c, d], [e, f, g, h]);
+    for i in 0..2 {
+        let s1 = y[0].rotate_right(6) ^ y[0].rotate_right(11) ^ y[0].rotate_right(25);
+        let t = y[3].wrapping_add(s1).wrapping_add(choose(y[0], y[1], y[2])).wrapping_add(word(w, i));
+        let s0 = x[0].rotate_right(2) ^ x[0].rotate_right(13) ^ x[0].rotate_right(22);
+        let new = t.wrapping_add(s0).wrapping_add(majority(x[0], x[1], x[2]));
+        y = [x[3].wrapping_add(t), y[0], y[1], y[2]];
+        x = [new, x[0], x[1], x[2]];
+    }
+    words([y[1], y[0], x[1], x[0]])
+}
+
 pub(super) fn sha256_su0(d: u128, n: u128) -> u128 {
     let t = unpack(n << 96 | d >> 32);
     let d = unpack(d);

@@ -136,6 +136,7 @@ pub fn eval(inst: &Inst, args: &[u128; 4], fp: &mut FpState) -> u128 {
         Op::Sha1Su0 => crypto::sha1_su0(args[0], args[1], args[2]),
         Op::Sha1Su1 => crypto::sha1_su1(args[0], args[1]),
         Op::Sha256H => crypto::sha256(args[0], args[1], args[2], true),
+        Op::Sha256Two => crypto::sha256_two(args[0], args[1], args[2]),
         Op::Sha256H2 => crypto::sha256(args[1], args[0], args[2], false),
         Op::Sha256Su0 => crypto::sha256_su0(args[0], args[1]),
         Op::Sha256Su1 => crypto::sha256_su1(args[0], args[1], args[2]),
