@@ -1,6 +1,7 @@
 //! Filetests: small texts under `translate/filetests/` that pin what each stage makes of guest code.
 //!
-//! A file is `; stage: translate|opt|emit LEVEL` lines, perhaps `; guest: NAME` (aarch64 if not), the guest words in hexadecimal
+//! A file is `; stage: translate|opt|emit LEVEL` lines, perhaps `; guest: NAME` (aarch64 if not), `; mode: NUMBER` (the
+//! mode bits in hexadecimal, 0 if not), the guest words in hexadecimal
 //! (one a line, of eight digits or four; `;` starts a comment), then a line `---` before the expected output of each stage. `BLESS=1` rewrites the expectations; the difference is reviewed like
 //! code. `emit` shows the host code of each guest instruction and sums host instructions per guest instruction.
 
@@ -19,6 +20,8 @@ pub const PC: u64 = 0x1_0000;
 pub struct FileTest {
     /// The guest's name, empty for the first of all.
     pub guest: String,
+    /// Mode bits that the code is translated under.
+    pub mode: u64,
     /// Stages asked for, in order.
     pub stages: Vec<String>,
     /// Guest code.
@@ -43,6 +46,10 @@ pub fn parse(text: &str) -> Result<FileTest, String> {
             t.guest = guest.trim().to_owned();
             continue;
         }
+        if let Some(mode) = line.strip_prefix("; mode: 0x") {
+            t.mode = u64::from_str_radix(mode.trim(), 16).map_err(|e| format!("line {}: {e}", n + 1))?;
+            continue;
+        }
         let word = line.split(';').next().unwrap_or("").trim();
         if word.is_empty() {
             continue;
@@ -56,10 +63,10 @@ pub fn parse(text: &str) -> Result<FileTest, String> {
 }
 
 /// Translates the code of a file into a region of one block.
-pub fn translate(guest: &dyn Guest, code: &[u8]) -> Region {
-    let mut b = Builder::new(0);
+pub fn translate(guest: &dyn Guest, code: &[u8], mode: u64) -> Region {
+    let mut b = Builder::new(mode);
     let max_insns = code.len() >> guest.insn_align_log2();
-    let req = BlockRequest { pc: PC, code, mode: 0, max_insns, tagged: false, attributes: 0 };
+    let req = BlockRequest { pc: PC, code, mode, max_insns, tagged: false, attributes: 0 };
     guest.translate_block(&req, &mut b);
     b.finish()
 }
@@ -97,7 +104,7 @@ fn guest_named(name: &str) -> Result<Box<dyn Guest>, String> {
 pub fn run_stage(stage: &str, test: &FileTest) -> Result<String, String> {
     let guest = &*guest_named(&test.guest)?;
     let code = &test.code;
-    let mut region = translate(guest, code);
+    let mut region = translate(guest, code, test.mode);
     let mut words = stage.split_whitespace();
     match words.next() {
         Some("translate") => Ok(ir::text::print(&region, guest)),

@@ -59,7 +59,7 @@ pub fn level(name: &str) -> Result<Level, String> {
 pub fn show(stage: Stage, case: &Case, level: Level, code: &[u8]) -> Result<String, String> {
     let guest = ((case.subject)().guest)();
     let guest: &dyn Guest = &*guest;
-    let mut region = filetests::translate(guest, code);
+    let mut region = filetests::translate(guest, code, 0);
     match stage {
         Stage::Decode => Ok(decode(guest, code)),
         Stage::Translate => Ok(ir::text::print(&region, guest)),
