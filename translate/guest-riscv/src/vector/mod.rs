@@ -159,9 +159,9 @@ impl Fields {
         }
     }
 
-    /// Log2 of the bytes that a load's or store's width field stands for.
+    /// Log2 of the bytes that a load's or store's width field stands for (of no use for other instructions).
     pub fn eew(&self) -> u32 {
-        if self.f3 == 0 { 0 } else { self.f3 - 4 }
+        self.f3.saturating_sub(4)
     }
 }
 
