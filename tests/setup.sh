@@ -128,6 +128,8 @@ setup_programs() {
 }
 
 setup_reference() {
+    # The peak of memory.
+    [ -x /usr/bin/time ] || apt_install time
     need lua5.4 lua5.4
     need sqlite3 sqlite3
     need zstd zstd

@@ -93,7 +93,7 @@ const COLD: &str = "off";
 /// Debian 12's.
 const HOST_PYTHON: &str = "/usr/bin/python3.11";
 
-/// A measured command: seconds, peak KiB, output.
+/// A measured command: seconds, output.
 struct Sample {
     seconds: f64,
     output: Vec<u8>,
@@ -137,6 +137,19 @@ fn sample(words: &[String], repeat: u32, clock: Clock, cache: &str) -> Sample {
         Clock::Cpu => children_cpu() - cpu,
     };
     Sample { seconds: seconds / f64::from(repeat), output, good }
+}
+
+/// Peak resident memory of a command in MiB, measured by GNU time: a child of ours would start with our own peak.
+fn peak(words: &[String], work: &Path) -> Result<f64, String> {
+    let file = work.join("peak");
+    let mut cmd = Command::new("/usr/bin/time");
+    cmd.args(["-f", "%M", "-o"]).arg(&file).args(["timeout", "120"]).args(words);
+    cmd.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    cmd.status().map_err(|e| format!("/usr/bin/time: {e} (run `make bench`, which installs it)"))?;
+    let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let kib: f64 =
+        text.lines().last().unwrap_or("").trim().parse().map_err(|_| format!("GNU time says {text}"))?;
+    Ok(kib / 1024.0)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -245,6 +258,8 @@ struct Row {
     ours: Option<f64>,
     /// Ours with the translations of an earlier run.
     warm: Option<f64>,
+    /// Peak resident memory in MiB: native, reference, ours.
+    memory: [Option<f64>; 3],
 }
 
 /// Runs all benchmarks whose name contains one of `filter` (all, if empty), `runs` times each.
@@ -254,8 +269,16 @@ pub fn bench(guest: &'static Guest, runs: usize, clock: Clock, filter: &[String]
     let reference = guest.reference();
     let mut rows = Vec::new();
     println!(
-        "{:<22}{:>10}{:>12}{:>12}{:>9}{:>9}{:>9}{:>9}",
-        "", "native s", "reference s", "omnirun s", "ref/nat", "our/nat", "warm/nat", "ref/our"
+        "{:<22}{:>10}{:>12}{:>12}{:>9}{:>9}{:>9}{:>9}{:>20}",
+        "",
+        "native s",
+        "reference s",
+        "omnirun s",
+        "ref/nat",
+        "our/nat",
+        "warm/nat",
+        "ref/our",
+        "peak MiB n/r/o"
     );
     for b in BENCHES
         .iter()
@@ -326,12 +349,18 @@ fn measure(
         println!("{}: fails or prints something else: {}", b.name, ours.join(" "));
     }
     let row = |good: bool, v: Vec<f64>| good.then(|| median(v));
+    let memory = [
+        Some(peak(&native, work)?),
+        theirs.filter(|_| good_t).map(|cmd| peak(&cmd, work)).transpose()?,
+        Some(peak(&ours, work)?).filter(|_| good_o),
+    ];
     Ok(Row {
         name: b.name,
         native: median(n),
         reference: row(good_t, t),
         ours: row(good_o, o),
         warm: row(good_o, w),
+        memory,
     })
 }
 
@@ -341,7 +370,7 @@ fn cell(v: Option<f64>, digits: usize) -> String {
 
 fn print_row(r: &Row) {
     println!(
-        "{:<22}{:>10.4}{:>12}{:>12}{:>9}{:>9}{:>9}{:>9}",
+        "{:<22}{:>10.4}{:>12}{:>12}{:>9}{:>9}{:>9}{:>9}{:>20}",
         r.name,
         r.native,
         cell(r.reference, 4),
@@ -349,8 +378,14 @@ fn print_row(r: &Row) {
         cell(r.reference.map(|t| t / r.native), 2),
         cell(r.ours.map(|t| t / r.native), 2),
         cell(r.warm.map(|t| t / r.native), 2),
-        cell(r.reference.zip(r.ours).map(|(t, o)| t / o), 2)
+        cell(r.reference.zip(r.ours).map(|(t, o)| t / o), 2),
+        peaks(r)
     );
+}
+
+/// The three peaks in one cell.
+fn peaks(r: &Row) -> String {
+    r.memory.map(|m| cell(m, 1)).join(" / ")
 }
 
 fn geometric_mean(values: &[f64]) -> Option<f64> {
@@ -377,18 +412,19 @@ fn summary(rows: &[Row]) -> String {
 
 fn markdown(rows: &[Row], clock: Clock, runs: usize) -> String {
     let mut text = String::from(
-        "| program | native, s | QEMU / native | Omnirun / native | again, warm / native | Omnirun is faster by |\n\
-         |---|---:|---:|---:|---:|---:|\n",
+        "| program | native, s | QEMU / native | Omnirun / native | again, warm / native | Omnirun is faster by | peak MiB: native / QEMU / Omnirun |\n\
+         |---|---:|---:|---:|---:|---:|---:|\n",
     );
     for r in rows {
         text.push_str(&format!(
-            "| {} | {:.4} | {} | {} | {} | {} |\n",
+            "| {} | {:.4} | {} | {} | {} | {} | {} |\n",
             r.name,
             r.native,
             cell(r.reference.map(|t| t / r.native), 2),
             cell(r.ours.map(|t| t / r.native), 2),
             cell(r.warm.map(|t| t / r.native), 2),
-            cell(r.reference.zip(r.ours).map(|(t, o)| t / o), 2)
+            cell(r.reference.zip(r.ours).map(|(t, o)| t / o), 2),
+            peaks(r)
         ));
     }
     let what = match clock {
@@ -399,7 +435,7 @@ fn markdown(rows: &[Row], clock: Clock, runs: usize) -> String {
         cell(geometric_mean(&rows.iter().filter_map(f).collect::<Vec<_>>()), 2)
     };
     text.push_str(&format!(
-        "| **geometric mean** | | {} | {} | {} | {} |\n",
+        "| **geometric mean** | | {} | {} | {} | {} | |\n",
         all(&|r| Some(r.reference? / r.native)),
         all(&|r| Some(r.ours? / r.native)),
         all(&|r| Some(r.warm? / r.native)),
