@@ -83,7 +83,8 @@ setup_tree() {
     mkdir -p "$trees"
     need mmdebstrap mmdebstrap
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || apt_install debian-archive-keyring
-    if [ ! -e "$trees/arm64/.complete" ]; then
+    # A tree of an older version of this script has /bin apart from /usr/bin.
+    if [ ! -e "$trees/arm64/.complete" ] || [ ! -L "$trees/arm64/bin" ]; then
         say "unpacking a Debian 12 arm64 tree into $trees/arm64 (about 700 MB)"
         extract arm64 arm64 bookworm perl-modules-5.36 python3.11 libpython3.11-testsuite
         finish arm64
