@@ -224,8 +224,9 @@ impl Tr<'_> {
             Int::Xperm8(a) => self.reg(a, |t, x, y| t.xperm8(x, y)),
             Int::Fence(a) => {
                 // Only an earlier store before a later load needs the host to wait.
-                let (pred, succ) = (a.pred, a.succ);
-                self.b.fence(if pred & 5 != 0 && succ & 10 != 0 { 0 } else { 1 });
+                // fence.tso leaves that order out.
+                let (pred, succ, tso) = (a.pred, a.succ, a.fm == 8);
+                self.b.fence(if pred & 5 != 0 && succ & 10 != 0 && !tso { 0 } else { 1 });
             }
             Int::FenceI => {
                 // No address: all code may have changed.
