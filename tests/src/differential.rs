@@ -375,7 +375,9 @@ fn fill(guest: &dyn Guest, cpu: &mut CpuState, pointers: &[u16], zero: &[u16], s
                 cpu.write_u64(at, v);
             }
             Type::V128 => {
-                cpu.write_u128(at, u128::from(r.float_bits()) | u128::from(r.float_bits()) << 64);
+                let (low, high) = (r.float_bits(), r.float_bits());
+                let high = if guest.half_slots().contains(&(i as u16)) { 0 } else { high };
+                cpu.write_u128(at, u128::from(low) | u128::from(high) << 64);
             }
             Type::Flags => cpu.write_u32(at, ir::state::flags_to_mem(r.below(16) as u8)),
             Type::I32 | Type::Void => {}

@@ -48,6 +48,10 @@ impl Guest for Riscv {
         if self.cpu.xlen == 32 { "riscv32" } else { "riscv64" }
     }
 
+    fn half_slots(&self) -> Range<u16> {
+        cpu::f(0).0..cpu::f(31).0 + 1
+    }
+
     fn address_bits(&self) -> u32 {
         self.cpu.xlen
     }

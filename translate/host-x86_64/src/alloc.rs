@@ -117,6 +117,8 @@ pub(crate) struct C<'a> {
     pub lazy: Vec<bool>,
     /// `flags` (and the comparison before it) computed by the `condflags` that uses it.
     pub fused: Vec<bool>,
+    /// Slots of which only the low 8 bytes are ever other than zero.
+    pub half_slots: std::ops::Range<u16>,
     /// By slot: its vector register is known to be zero above this many bytes.
     pub slot_vz: Vec<u8>,
     pub live: Vec<u32>,
@@ -865,6 +867,11 @@ impl<'a> C<'a> {
         }
     }
 
+    /// How many bytes of a vector slot may be other than zero.
+    pub(crate) fn slot_bytes(&self, s: SlotId) -> u8 {
+        if self.half_slots.contains(&s.0) { 8 } else { 16 }
+    }
+
     /// `get slot`
     pub(crate) fn get(&mut self, s: SlotId) {
         let k = s.0 as usize;
@@ -887,7 +894,7 @@ impl<'a> C<'a> {
             return;
         }
         if ty == Type::V128 {
-            self.slot_vz[k] = self.vz[v.index()];
+            self.slot_vz[k] = self.vz[v.index()].min(self.slot_bytes(s));
         }
         if let Some(p) = self.map.int_of[k] {
             if self.loc[v.index()] == Loc::R(p) {

@@ -73,6 +73,7 @@ fn attempt(
     let heads: Vec<Label> = r.blocks.iter().map(|_| a.new_label()).collect();
     let (mode_key, no_chain) = (cx.mode_key(), cx.no_chain());
     let addr32 = cx.guest().address_bits() == 32;
+    let half_slots = cx.guest().half_slots();
     let t = TABLES.take();
     let mut c = C {
         a,
@@ -95,6 +96,7 @@ fn attempt(
         flags_val: grown(t.flags_val, n, u32::MAX),
         lazy: grown(t.lazy, n, false),
         fused: grown(t.fused, n, false),
+        half_slots,
         slot_vz: grown(t.slot_vz, map.disp.len(), 16),
         live: t.live,
         users: [0; 16],
@@ -169,6 +171,9 @@ impl C<'_> {
         self.eflags = None;
         self.flags_slot = None;
         self.slot_vz.fill(16);
+        for k in self.half_slots.clone() {
+            self.slot_vz[k as usize] = 8;
+        }
         self.lock = 0;
         self.xlock = 0;
         let head = self.heads[b];
@@ -555,7 +560,7 @@ impl C<'_> {
             };
             for s in all {
                 self.unalias_call(s, inst);
-                self.slot_vz[s.0 as usize] = 16;
+                self.slot_vz[s.0 as usize] = self.slot_bytes(s);
             }
         }
         self.take(RAX);

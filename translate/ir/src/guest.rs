@@ -96,6 +96,10 @@ pub trait Guest: Sync + Send {
     /// Log2 of the alignment of instructions (2 for fixed 4-byte instructions, 1 with 2-byte ones, 0 for any):
     /// spreads the look-up table.
     fn insn_align_log2(&self) -> u32;
+    /// Numbers of the vector slots whose upper 8 bytes are always zero: whoever writes one keeps to that.
+    fn half_slots(&self) -> Range<u16> {
+        0..0
+    }
     /// Width of a data address. With 32 the address of every access wraps there, and the memory lies behind a base that the
     /// engine knows: operations need not cut what they compute, but the address of an atomic one is zero-extended.
     fn address_bits(&self) -> u32 {

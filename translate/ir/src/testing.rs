@@ -248,7 +248,8 @@ impl ToyMachine {
                 Type::Flags => (rng.bits() & 15).into(),
                 Type::V128 | Type::Void => rng.vector(),
             };
-            m.set_slot(SlotId(i as u16), v);
+            let half = guest.half_slots().contains(&(i as u16));
+            m.set_slot(SlotId(i as u16), if half { u128::from(v as u64) } else { v });
         }
         m
     }

@@ -97,6 +97,8 @@ pub fn prepare(suite: &Suite, insn: Insn, s: &mut State, r: &mut Random) {
     if let Some((index, shift, word)) = a.index {
         let small = if word { r.below(128) } else { r.below(256).wrapping_sub(128) };
         if index == a.base {
+            // The quotient rounds down.
+            target = target.max(WINDOW + 32);
             base = if word { target / (1 + (1 << shift)) } else { (target & !15) / (1 + (1 << shift)) };
         } else if index != 0 {
             s.x[index as usize] = if word { small | r.next() << 32 } else { small };
