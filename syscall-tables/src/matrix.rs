@@ -28,7 +28,7 @@ fn calls_of(arch: Arch) -> Vec<&'static CallDesc> {
 pub fn summary(arch: Arch) -> Summary {
     let mut s = Summary::default();
     for d in calls_of(arch) {
-        match d.level {
+        match d.level_on(arch) {
             Level::Plain => s.plain += 1,
             Level::Handler => s.handler += 1,
             Level::None => s.none += 1,
@@ -41,7 +41,8 @@ pub fn summary(arch: Arch) -> Summary {
 pub fn markdown(arch: Arch) -> String {
     let list = calls_of(arch);
     let names = |level: Level| {
-        let n: Vec<_> = list.iter().filter(|d| d.level == level).map(|d| format!("`{}`", d.name)).collect();
+        let n: Vec<_> =
+            list.iter().filter(|d| d.level_on(arch) == level).map(|d| format!("`{}`", d.name)).collect();
         n.join(" ")
     };
     let s = summary(arch);
@@ -59,8 +60,8 @@ pub fn markdown(arch: Arch) -> String {
     let _ = writeln!(out, "**Own code:** {}\n", names(Level::Handler));
     let _ = writeln!(out, "**By table:** {}\n", names(Level::Plain));
     let _ = writeln!(out, "| ENOSYS | because |\n|---|---|");
-    for d in list.iter().filter(|d| d.level == Level::None) {
-        let _ = writeln!(out, "| `{}` | {} |", d.name, d.note);
+    for d in list.iter().filter(|d| d.level_on(arch) == Level::None) {
+        let _ = writeln!(out, "| `{}` | {} |", d.name, d.reason_on(arch));
     }
     out
 }

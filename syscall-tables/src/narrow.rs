@@ -1,7 +1,40 @@
 //! Arguments of 32-bit arches as the 64-bit ones have them: 64-bit numbers are put together from two registers, signed
 //! numbers are extended.
 
-use crate::types::{ArchInfo, ArgTy, CallDesc};
+use crate::tables::{Arch, CallId};
+use crate::types::{ArchInfo, ArgTy, CallDesc, Level};
+
+/// Calls whose arguments hold addresses or handles of 64 bits that only the host kernel could read: 32-bit guests do without.
+const WIDE_ONLY: [CallId; 12] = [
+    CallId::IoSetup,
+    CallId::IoDestroy,
+    CallId::IoSubmit,
+    CallId::IoCancel,
+    CallId::IoGetevents,
+    CallId::IoPgetevents,
+    CallId::MovePages,
+    CallId::Userfaultfd,
+    CallId::FutexWaitv,
+    CallId::FutexRequeue,
+    CallId::Keyctl,
+    CallId::Quotactl,
+];
+
+impl CallDesc {
+    /// The support on one arch.
+    pub fn level_on(&self, arch: Arch) -> Level {
+        if arch.info().word == 4 && WIDE_ONLY.contains(&self.id) { Level::None } else { self.level }
+    }
+
+    /// Why it is not supported there.
+    pub fn reason_on(&self, arch: Arch) -> &'static str {
+        if self.level != Level::None && self.level_on(arch) == Level::None {
+            "its arguments hold 64-bit addresses that only the host kernel reads"
+        } else {
+            self.note
+        }
+    }
+}
 
 /// The arguments by the call's description, from registers of 32 bits.
 pub fn widen(info: &ArchInfo, desc: &CallDesc, regs: &[u64; 6]) -> [u64; 6] {

@@ -151,31 +151,14 @@ pub fn dispatch(cx: &mut SysCx<'_>, number: u64, args: &[u64; 6]) -> SysResult {
         return if strace::enabled() { strace::traced(cx, call, args, run) } else { run(cx, call, args) };
     }
     let args = &syscall_tables::widen(cx.abi.info(), call.desc(), args);
-    let run = if REFUSED_32.contains(&call) { refused } else { run };
+    let none = call.desc().level_on(cx.abi) == Level::None;
+    let run = if none { refused } else { run };
     if strace::enabled() { strace::traced(cx, call, args, run) } else { run(cx, call, args) }
 }
 
-/// Their arguments hold addresses or handles of 64 bits that only the host kernel could read.
-const REFUSED_32: [CallId; 14] = [
-    CallId::IoSetup,
-    CallId::IoDestroy,
-    CallId::IoSubmit,
-    CallId::IoCancel,
-    CallId::IoGetevents,
-    CallId::IoPgetevents,
-    CallId::MovePages,
-    CallId::Userfaultfd,
-    CallId::FutexWaitv,
-    CallId::FutexRequeue,
-    CallId::Keyctl,
-    CallId::SchedSetattr,
-    CallId::MountSetattr,
-    CallId::Quotactl,
-];
-
-fn refused(_cx: &mut SysCx<'_>, call: CallId, _args: &[u64; 6]) -> SysResult {
+fn refused(cx: &mut SysCx<'_>, call: CallId, _args: &[u64; 6]) -> SysResult {
     say_once(ONCE_BITS + call as usize % ONCE_BITS, || {
-        format!("Unsupported syscall: {} (64-bit addresses in its arguments)", call.desc().name)
+        format!("Unsupported syscall: {} ({})", call.desc().name, call.desc().reason_on(cx.abi))
     });
     Err(Errno::ENOSYS)
 }
