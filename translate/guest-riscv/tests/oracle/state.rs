@@ -180,6 +180,10 @@ pub fn random(suite: &Suite, r: &mut Random, bits: u32, in_x: bool, memory: bool
         let (a, b) = (1 + r.below(31) as usize, 1 + r.below(31) as usize);
         x[a] = x[b];
     }
+    // Not in the runner's own signal stack, which would take the frame there.
+    if x[2] < 1 << 20 {
+        x[2] += 1 << 24;
+    }
     // Reserved rounding modes now and then.
     let frm = if r.one_in(12) { 5 + r.below(3) } else { r.below(5) } as u32;
     let flags = if r.one_in(4) { r.next() as u32 & 31 } else { 0 };
