@@ -24,6 +24,11 @@ struct Cookies {
 
 static COOKIES: LazyLock<Mutex<Cookies>> = LazyLock::new(Mutex::default);
 
+/// The table held still, so that a fork copies it whole.
+pub fn freeze() -> impl Drop {
+    lock(&COOKIES)
+}
+
 impl Cookies {
     fn number(&mut self, cookie: u64) -> u64 {
         if cookie < FIRST_NUMBER {

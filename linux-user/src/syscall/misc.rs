@@ -64,6 +64,11 @@ pub fn limits_for_exec() -> Option<String> {
     Some(all.iter().map(text).collect::<Vec<_>>().join(":"))
 }
 
+/// The limits held still, so that a fork copies them whole. Locked after the memory map.
+pub fn freeze_limits() -> impl Drop {
+    lock(&KEPT_LIMITS)
+}
+
 /// Takes over what [`limits_for_exec`] gave.
 pub fn limits_after_exec(told: &str) {
     let words: Vec<Option<u64>> = told.split(':').map(|word| u64::from_str_radix(word, 16).ok()).collect();

@@ -1,4 +1,4 @@
-//! The gate between threads that run translated code and one that needs them all out (flush, fork).
+//! The gate between threads that run translated code and one that needs them all out (flush).
 //!
 //! A thread inside is noted in a word of its own CPU, not in a common counter: a process that shares this memory and is
 //! killed inside (a vfork child) leaves with its CPU, which its parent takes off the list.
@@ -24,6 +24,9 @@ impl Drop for Inside<'_> {
     }
 }
 
+/// Nobody closes the gate as long as this lives; threads stay inside.
+pub(crate) struct Kept<'a>(#[expect(dead_code, reason = "held, not used")] MutexGuard<'a, ()>);
+
 /// The gate is closed and nobody inside as long as this lives.
 pub(crate) struct Closed<'a> {
     gate: &'a Gate,
@@ -48,6 +51,11 @@ impl Gate {
             word.store(0, Ordering::Release);
             drop(self.closer.lock().unwrap_or_else(PoisonError::into_inner));
         }
+    }
+
+    /// Keeps the gate open, so that a fork copies it so.
+    pub fn keep(&self) -> Kept<'_> {
+        Kept(self.closer.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Closes the gate and waits until nobody is inside; `ask` is called again and again to bring them out.

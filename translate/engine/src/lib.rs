@@ -8,7 +8,9 @@
 //!    translated code.
 //! 3. `threads` lists every live CPU, for clearing look-up entries and for asking threads to leave.
 //! 4. The fault handler may take `inner` for a fault in translated code: by rule 1 the faulting thread does not hold it.
-//! 5. Around `fork` the forking thread holds `inner`, `threads` and `gate`, so they are consistent in the child.
+//! 5. Around `fork` the forking thread holds `inner` and `threads` and keeps the gate open, so they are consistent in the
+//!    child. Other threads may be in translated code, which changes nothing without `inner`; waiting for them to leave
+//!    made a fork among 64 busy threads take as long as scheduling them all.
 
 mod arena;
 mod config;
@@ -31,7 +33,7 @@ pub use run::Exit;
 
 use arena::Arena;
 use descriptors::{Descriptors, Interner};
-use gate::{Closed, Gate};
+use gate::{Gate, Kept};
 use ir::state::Header;
 use ir::{BackEnd, Guest, Region, RuntimeFns, SlotId, Type};
 use persist::Persist;
@@ -348,7 +350,7 @@ impl Engine {
 
     /// Takes all locks for a `fork`.
     pub fn fork_guard(&self) -> ForkGuard<'_> {
-        let gate = self.exclude_code();
+        let gate = self.gate.keep();
         let inner = self.lock();
         let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         ForkGuard { _gate: gate, inner, threads }
@@ -357,7 +359,7 @@ impl Engine {
 
 /// All engine locks, held across a `fork`; dropped by parent and child.
 pub struct ForkGuard<'a> {
-    _gate: Closed<'a>,
+    _gate: Kept<'a>,
     inner: MutexGuard<'a, Inner>,
     threads: MutexGuard<'a, Vec<ThreadRef>>,
 }
