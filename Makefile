@@ -42,7 +42,7 @@ lint: setup-build
 
 test: setup-test setup-oracle release ## unit tests, guest programs in every mode, real programs in short form
 	cargo test --workspace --exclude omnirun-tests
-	cargo test -p omnirun-tests -- --format=terse
+	cargo test -p omnirun-tests --no-fail-fast -- --format=terse
 
 setup-programs:
 	@tests/setup.sh build cross tree programs
