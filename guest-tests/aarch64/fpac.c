@@ -11,8 +11,7 @@ static volatile int code;
 static volatile uintptr_t where, pc, x9;
 static void handler(int s, siginfo_t *i, void *uc) {
     ucontext_t *u = uc;
-    (void)s;
-    code = i->si_code;
+    code = s == SIGILL ? i->si_code : -1;
     where = (uintptr_t)i->si_addr;
     pc = u->uc_mcontext.pc;
     x9 = u->uc_mcontext.regs[9];
@@ -38,6 +37,8 @@ static void handler(int s, siginfo_t *i, void *uc) {
 int main(void) {
     struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
     sigaction(SIGILL, &sa, NULL);
+    // The one right code lets a branch go on to the data that it points to.
+    sigaction(SIGSEGV, &sa, NULL);
     uint64_t isar1;
     asm("mrs %0, id_aa64isar1_el1" : "=r"(isar1));
     printf("level %d\n", (int)((isar1 >> 4 & 15) | (isar1 >> 8 & 15)));
