@@ -60,8 +60,9 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
         return;
     }
     let mut left = req.max_insns.max(1);
+    // Beside the address, which may wrap at the end of the space.
+    let mut at = 0;
     loop {
-        let at = (t.pc - req.pc) as usize;
         let len = match req.code.get(at) {
             Some(b) if b & 3 == 3 => 4,
             Some(_) | None => 2,
@@ -77,6 +78,7 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
             return;
         };
         left -= 1;
+        at += len;
         t.len = len as u64;
         t.b.insn(t.pc);
         let special = if let [a, b] = *bytes { t.zcm(u16::from_le_bytes([a, b])) } else { None };
