@@ -77,7 +77,7 @@ sleep 30 & p=$!; kill $p; wait $p 2>/dev/null; echo "killed $?"
 coproc cat; echo "through coproc" >&"${COPROC[1]}"; read -r line <&"${COPROC[0]}"; echo "$line"
 kill "$COPROC_PID" 2>/dev/null; wait 2>/dev/null
 set -m
-( sleep 0.1; echo background ) & wait %1; echo "job $?"
+( sleep 0.1; echo background ) & wait $!; echo "job $?"
 set +m
 
 section commands
