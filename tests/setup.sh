@@ -54,6 +54,12 @@ packages=(base-files base-passwd bash dash coreutils findutils grep sed gawk maw
     strace gdb file less diffutils patch util-linux hostname login passwd tzdata ca-certificates netcat-openbsd curl bc
     time ncurses-bin ncurses-base socat debianutils)
 
+# The Debian mirror that this machine itself installs from.
+mirror() {
+    apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' |
+        awk -v release="$(. /etc/os-release && echo "$VERSION_CODENAME")" '$1 == release && $2 == "main" { print $3; exit }'
+}
+
 # extract FOLDER ARCHITECTURE SUITE PACKAGE... : `extract` runs no maintainer script, so no emulator is needed.
 extract() {
     local t=$trees/$1 arch=$2 suite=$3
@@ -61,7 +67,7 @@ extract() {
     rm -rf "$t"
     # Merged /usr, as Debian installs it: a maintainer script would have made /bin and /lib links.
     mmdebstrap --quiet --variant=extract --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
-        --architectures="$arch" --aptopt='Acquire::Check-Valid-Until "false"' --include="$(IFS=,; echo "${packages[*]},$*")" "$suite" "$t" "deb http://deb.debian.org/debian $suite main"
+        --architectures="$arch" --aptopt='Acquire::Check-Valid-Until "false"' --include="$(IFS=,; echo "${packages[*]},$*")" "$suite" "$t" "deb $(mirror) $suite main"
 }
 
 # finish FOLDER : what the maintainer scripts would have written and programs look for.
@@ -104,7 +110,7 @@ setup_programs() {
         say "python3.11's sqlite3 tests, which its package leaves out, from Debian's source package"
         local source=$trees/source
         mkdir -p "$source/lists/partial"
-        echo 'deb-src http://deb.debian.org/debian bookworm main' >"$source/sources.list"
+        echo "deb-src $(mirror) bookworm main" >"$source/sources.list"
         local options=(-o "Dir::Etc::sourcelist=$source/sources.list" -o Dir::Etc::sourceparts=-
             -o "Dir::State::lists=$source/lists" -o "APT::Sandbox::User=$(id -un)")
         apt-get "${options[@]}" update -qq

@@ -103,7 +103,7 @@ fn at_home() -> bool {
         _ => false,
     };
     let Ok(name) = std::fs::read_link("/proc/self/exe") else { return false };
-    same("/proc/self/exe", &name) && (user() != 0 || same("/proc/1/root/.", Path::new("/")))
+    same("/proc/self/exe", &name) && (user() != 0 || same("/proc/1/root", Path::new("/")))
 }
 
 impl Cache {
