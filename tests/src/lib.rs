@@ -10,6 +10,7 @@ pub mod filetests;
 pub mod guests;
 pub mod known;
 pub mod list;
+pub mod pace;
 pub mod programs;
 pub mod readme;
 pub mod run;

@@ -5,7 +5,7 @@ use omnirun_tests::guests::{self, Runner};
 use omnirun_tests::list::{GUESTS, Guest};
 use omnirun_tests::stages::{self, Stage};
 use omnirun_tests::subjects::Case;
-use omnirun_tests::{bench, programs, readme};
+use omnirun_tests::{bench, pace, programs, readme};
 use std::time::Duration;
 
 const HELP: &str = "\
@@ -19,6 +19,8 @@ omnirun-dev decode|translate|opt|emit|run [-g GUEST] [-l LEVEL] WORD... | FILE.f
                                     one stage of the translator on guest code; run: both engines, random registers
 omnirun-dev reduce [-g GUEST] [-l LEVEL] SEED [COUNT]
                                     shrink a failing case of the `translator` test
+omnirun-dev pace [-g GUEST] [-l LEVEL] FILE [ROUNDS [BYTES]]
+                                    translate a file's code without running it: time of each stage
 omnirun-dev readme                  rewrite the README's generated parts
 omnirun-dev demo                    three kinds of foreign programs beside native
 omnirun-dev measure CMD...          run once; print seconds and peak memory";
@@ -37,6 +39,7 @@ fn main() {
         Some("emit") => show(Stage::Emit, rest),
         Some("run") => show(Stage::Run, rest),
         Some("reduce") => reduce(rest),
+        Some("pace") => run_pace(rest),
         Some("readme") => readme::write(),
         Some("demo") => bench::demo(),
         Some("measure") => measure(rest),
@@ -108,6 +111,17 @@ fn reduce(args: &[String]) -> Result<(), String> {
     // As the test chooses the number.
     let count = rest.get(1).map_or(Ok(1 + seed % 12), number)?;
     print!("{}", stages::reduce_case(case, level, seed, count as usize)?);
+    Ok(())
+}
+
+fn run_pace(args: &[String]) -> Result<(), String> {
+    let (case, level, rest) = stage_options(args)?;
+    let file = rest.first().ok_or("pace needs a file")?;
+    let number = |k: usize, default: u64| {
+        rest.get(k).map_or(Ok(default), |n| n.parse().map_err(|e| format!("{n}: {e}")))
+    };
+    let (rounds, bytes) = (number(1, 5)?, number(2, u64::MAX)?);
+    print!("{}", pace::measure(case, level, file.as_ref(), rounds as usize, bytes)?);
     Ok(())
 }
 

@@ -73,6 +73,8 @@ pub struct Config {
     pub fast_call: Option<FastCall>,
     /// Keeps translations in files.
     pub cache: Option<crate::CacheConfig>,
+    /// Counts guest instructions and measures the time that each stage takes.
+    pub time_stages: bool,
     /// Renders the CPU for [`LogItem::Cpu`].
     pub dump_cpu: Option<fn(&crate::CpuState) -> String>,
 }
@@ -95,6 +97,7 @@ impl Config {
             on_install: None,
             fast_call: None,
             cache: None,
+            time_stages: false,
             dump_cpu: None,
         }
     }

@@ -77,6 +77,10 @@ pub struct Counters {
     pub host_bytes: u64,
     /// Whole-cache flushes.
     pub flushes: u64,
+    /// Guest instructions translated; with [`Config::time_stages`] only, like what follows.
+    pub guest_insns: u64,
+    /// Nanoseconds for front end, passes, back end, installation.
+    pub stage_ns: [u64; 4],
 }
 
 /// The translator of one process.

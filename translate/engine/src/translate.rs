@@ -7,6 +7,7 @@ use crate::{Config, CpuState, Engine, Inner, LogItem};
 use ir::{Block, BlockRequest, Builder, CompileCx, Guest, Inst, Region, Target, Term, TrapKind};
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::time::Instant;
 
 /// Most guest instructions of a region.
 const MAX_INSNS: usize = 48;
@@ -179,6 +180,13 @@ impl Engine {
         {
             return Ok(Some(host));
         }
+        Ok(self.translate(inner, key)?.and_then(|_| inner.store.look_up(key)))
+    }
+
+    /// Translates and installs the region at `key`; the guest bytes it was made from. `Ok(None)`: cannot be fetched.
+    fn translate(&self, inner: &mut Inner, key: u64) -> Result<Option<Vec<Range<u64>>>, ArenaFull> {
+        let mut clock = Clock::start(self.config.time_stages);
+        let mut times = [0; 4];
         let (pc, mode) = split_key(key);
         let mut window = [0u8; WINDOW];
         let (mut region, code) = if inner.breakpoints.contains(&pc) {
@@ -191,12 +199,14 @@ impl Engine {
             let code = &window[..len];
             (region_of(&self.config, inner, code, pc, mode, self.max_insns(), false), code)
         };
+        times[0] = clock.lap();
         let log = self.wants_log(&region);
         if log {
             self.log_guest(&region);
             self.log_ir(LogItem::Op, &region);
         }
         opt::run(&mut region, self.guest());
+        times[1] = clock.lap();
         if log {
             self.log_ir(LogItem::OpOpt, &region);
         }
@@ -207,24 +217,44 @@ impl Engine {
         let code = self
             .back_end()
             .compile(&region, &mut Cx { engine: self, interner: &mut inner.interner, mode_key });
+        times[2] = clock.lap();
         let at = inner.arena.install(&code.bytes).ok_or(ArenaFull)?;
         if log {
             self.log_host(&code, at);
         }
+        let host_bytes = code.bytes.len();
+        if let Some(f) = &self.config.on_install {
+            f(at, host_bytes, pc);
+        }
+        inner.store.add(at, code, key, mode_key, guest.clone(), hash);
+        times[3] = clock.lap();
         {
             let mut c = self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             c.regions += 1;
             c.guest_bytes += guest.iter().map(|g| g.end - g.start).sum::<u64>();
-            c.host_bytes += code.bytes.len() as u64;
+            c.host_bytes += host_bytes as u64;
+            if self.config.time_stages {
+                c.guest_insns += region.insts.iter().filter(|i| i.op == ir::Op::Insn).count() as u64;
+                for (sum, time) in c.stage_ns.iter_mut().zip(times) {
+                    *sum += time;
+                }
+            }
         }
-        if let Some(f) = &self.config.on_install {
-            f(at, code.bytes.len(), pc);
-        }
-        inner.store.add(at, code, key, mode_key, guest, hash);
         if hash.is_some() && inner.persist.unsaved(&inner.store) >= crate::persist::MANY {
             self.save_kept(inner);
         }
-        Ok(inner.store.look_up(key))
+        Ok(Some(guest))
+    }
+
+    /// Translates the code at `pc` as if it were to run next, to measure the translator; the guest bytes of the region. `None`
+    /// if it cannot be fetched or the arena is full.
+    pub fn translate_only(&self, pc: u64, mode: u64) -> Option<Vec<Range<u64>>> {
+        self.translate(&mut self.lock(), pc | mode << 48).ok().flatten()
+    }
+
+    /// A copy of `len` bytes of installed code at `at`.
+    pub fn installed_code(&self, at: u64, len: usize) -> Vec<u8> {
+        self.lock().arena.read(&(at..at + len as u64))
     }
 
     /// True if new code may be written to the persistent cache.
@@ -327,6 +357,23 @@ impl Engine {
         }
         debug_assert!(mode < 1 << 16, "the mode fits the key");
         cpu.header_mut().mode_key = mode << 48;
+    }
+}
+
+/// A stop watch; without being asked for it costs nothing.
+struct Clock(Option<Instant>);
+
+impl Clock {
+    fn start(wanted: bool) -> Clock {
+        Clock(wanted.then(Instant::now))
+    }
+    /// Nanoseconds since the last call.
+    fn lap(&mut self) -> u64 {
+        let Some(before) = &mut self.0 else { return 0 };
+        let now = Instant::now();
+        let ns = now.duration_since(*before).as_nanos() as u64;
+        *before = now;
+        ns
     }
 }
 
