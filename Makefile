@@ -5,7 +5,7 @@ HOST := x86_64-unknown-linux-gnu
 # Static-PIE: one file that runs on any kernel and leaves no library of the host in the guest's address space.
 STATIC_PIE := -C target-feature=+crt-static -C relocation-model=pie
 TOOLS := qemu-binfmt-conf
-BINARIES := qemu-aarch64 qemu-riscv64 qemu-riscv32
+BINARIES := qemu-aarch64 qemu-riscv64 qemu-riscv32 qemu-x86_64 qemu-i386
 DEV := target/release/omnirun-dev
 
 export OMNIRUN_TREES ?= $(CURDIR)/build/trees

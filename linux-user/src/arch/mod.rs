@@ -6,6 +6,7 @@
 pub mod aarch64;
 pub mod riscv;
 pub mod vdso;
+pub mod x86;
 
 use crate::cpu::CpuState;
 use crate::errno::Errno;

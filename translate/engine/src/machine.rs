@@ -70,6 +70,9 @@ impl Machine for EngineMachine<'_> {
     fn monitor(&mut self) -> &mut Monitor {
         &mut self.monitor
     }
+    fn set_mode(&mut self, mode: u64) {
+        self.cpu.header_mut().mode_key = mode << 48;
+    }
     fn load(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Stop> {
         self.engine.memory().load(addr, buf).map_err(|addr| Stop::Fault { addr, write: false })
     }

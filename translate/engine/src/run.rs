@@ -463,10 +463,6 @@ pub(crate) unsafe extern "C" fn rt_syscall(state: *mut Header) -> u32 {
     1
 }
 
-fn operands(h: &Header) -> [u128; 4] {
-    h.call_args.map(|[lo, hi]| u128::from(lo) | u128::from(hi) << 64)
-}
-
 /// Evaluates a pure operation out of line.
 ///
 /// # Safety
@@ -476,9 +472,9 @@ pub(crate) unsafe extern "C" fn rt_eval(state: *mut Header, descriptor: u32) {
     let (engine, cpu) = unsafe { context(state) };
     let inst = engine.descriptors.get(descriptor);
     let mut fp = cpu.fp_state();
-    let r = interp::eval(inst, &operands(cpu.header()), &mut fp);
+    let r = interp::eval(inst, &cpu.header().operands(inst), &mut fp);
     cpu.set_fp_state(fp);
-    cpu.header_mut().call_result = [r as u64, (r >> 64) as u64];
+    cpu.header_mut().set_result(inst, r);
 }
 
 /// Executes an operation with effects out of line. Non-zero: leave translated code.
@@ -489,14 +485,14 @@ pub(crate) unsafe extern "C" fn rt_helper(state: *mut Header, descriptor: u32) -
     // SAFETY: by contract.
     let (engine, cpu) = unsafe { context(state) };
     let inst = engine.descriptors.get(descriptor);
-    let args = operands(cpu.header());
+    let args = cpu.header().operands(inst);
     let r = {
         let mut m = EngineMachine::new(engine, cpu);
         interp::exec(inst, &args, &mut m, engine.guest().helpers())
     };
     match r {
         Ok(v) => {
-            cpu.header_mut().call_result = [v as u64, (v >> 64) as u64];
+            cpu.header_mut().set_result(inst, v);
             0
         }
         Err(stop) => {

@@ -4,7 +4,7 @@
 //! bytes that one fetch gave (which all have the same permission). Each block is an entry of its own.
 
 use crate::{Config, CpuState, Engine, Inner, LogItem};
-use ir::{Block, BlockRequest, Builder, CompileCx, Guest, Inst, Region, Target, Term, TrapKind};
+use ir::{Block, BlockId, BlockRequest, Builder, CompileCx, Guest, Inst, Region, Target, Term, TrapKind};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::time::Instant;
@@ -87,8 +87,11 @@ fn region_of(
             break;
         }
         // A block cut short by the window must not loop on an empty remainder.
-        for block in &b.region().blocks[first..] {
-            for t in successors(block).into_iter().flatten() {
+        for k in first..b.region().blocks.len() {
+            if b.region().changes_mode(BlockId(k as u32)) {
+                continue;
+            }
+            for t in successors(&b.region().blocks[k]).into_iter().flatten() {
                 if t >= pc && t < limit {
                     todo.push(t);
                 }

@@ -65,8 +65,8 @@ pub(crate) enum ColdWork {
     Link { key: u64, site: u32 },
     /// Leave because of a poll, at a known address.
     Poll { pc: u64 },
-    /// Leave because of a poll, at the key in rax.
-    PollKey,
+    /// Leave because of a poll, at the key in rax, which has mode bits or not.
+    PollKey { moded: bool },
     /// Look up the key in rax and go there.
     LookUp,
     /// Look up the key in rax and call what is there; the pad's key, and where it goes on.
@@ -95,7 +95,8 @@ pub(crate) struct C<'a> {
     pub out: HostCode,
     pub cold: Vec<Cold>,
     pub pool: Pool,
-    pub pads: Vec<(u64, Label)>,
+    /// Return addresses with their mode bits, and the labels of their keys.
+    pub pads: Vec<(u64, u64, Label)>,
     pub mode_key: u64,
     /// Guest addresses have 32 bits and lie behind the gs segment's base.
     pub addr32: bool,
@@ -244,7 +245,12 @@ impl<'a> C<'a> {
         let inst = &self.r.insts[i];
         let f = inst.args[1].index();
         let fi = &self.r.insts[f];
-        if self.uses[i] == 0 || fi.op != Op::FlagsOf || self.uses[f] != 1 || inst.args[0].index() == f {
+        if self.uses[i] == 0
+            || fi.op != Op::FlagsOf
+            || fi.imm != 0
+            || self.uses[f] != 1
+            || inst.args[0].index() == f
+        {
             return;
         }
         let p = fi.args[0].index();

@@ -20,12 +20,17 @@ impl C<'_> {
                 self.unalias(s, None);
                 self.a.store_i(Sz::D, self.map.mem(s), i.imm as u32 as i32);
             }
+            (Op::SetMode, _) => self.emit_set_mode(i.imm),
             (Op::Const, _) => {
                 let v = if i.ty == Type::I32 { i.imm as u32 as u64 } else { i.imm };
                 self.def(Loc::Const(v));
             }
             (Op::Addr, _) => self.def(Loc::Addr(i.imm)),
             (Op::FlagsOf, _) => self.emit_flags_of(a),
+            (Op::FlagsMerge, _) => self.emit_flags_merge(a, b, i.imm as u8),
+            (Op::FlagsSelect, Attr::Cc(cc)) => self.emit_flags_select(cc, a, b, c),
+            (Op::FlagsPack, _) => self.emit_flags_pack(a),
+            (Op::FlagsUnpack, _) => self.emit_flags_unpack(a),
             (Op::Nzcv, _) => self.emit_nzcv(a),
             (Op::MkFlags, _) => self.emit_mkflags(a),
             (Op::CondFlags, Attr::Cc(cc)) => self.emit_condflags(cc, a, b, i.imm),

@@ -173,6 +173,11 @@ impl C<'_> {
     fn emit_shift(&mut self, i: &Inst, sz: Sz, sh: Sh, vex: Option<VexRmv>) {
         let [a, b, ..] = i.args;
         let w = sz.bytes() as u64 * 8;
+        if self.wants_flags() {
+            let d = self.shift_flags(i, sz, sh, (w - 1) as u8);
+            self.def_int(i.ty, d);
+            return self.made_flags(self.idx, Kind::Add);
+        }
         if let Some(n) = self.konst(b) {
             let n = (n & (w - 1)) as u8;
             if sh == Sh::Ror && self.a.feat.vex() && n != 0 {
@@ -213,6 +218,95 @@ impl C<'_> {
         self.mov_to(d, a);
         self.a.shift_cl(sh, sz, d);
         self.def_int(i.ty, d);
+    }
+
+    /// A shift by the host's instruction that sets flags; counts are taken modulo `mask` + 1.
+    fn shift_flags(&mut self, i: &Inst, sz: Sz, sh: Sh, mask: u8) -> Gp {
+        let [a, b, ..] = i.args;
+        if let Some(n) = self.konst(b) {
+            let d = self.dst(&[a]);
+            self.mov_to(d, a);
+            self.a.shift_i(sh, sz, d, n as u8 & mask);
+            return d;
+        }
+        self.take_or_own(RCX, b);
+        self.mov_to(RCX, b);
+        let d = self.dst_new();
+        self.mov_to(d, a);
+        self.a.shift_cl(sh, sz, d);
+        d
+    }
+
+    /// An operation on the low bits of its first argument's register: the host's own narrow instruction.
+    fn emit_narrow(&mut self, i: &Inst) -> bool {
+        let [a, b, f, _] = i.args;
+        let sz = if i.imm & 0xff == 8 { Sz::B } else { Sz::W };
+        let (alu, kind) = match i.op {
+            Op::LAdd => (Alu::Add, Kind::Add),
+            Op::LSub => (Alu::Sub, Kind::Sub),
+            Op::LAdc => (Alu::Adc, Kind::Add),
+            Op::LSbc => (Alu::Sbb, Kind::Sub),
+            Op::LAnd => (Alu::And, Kind::Add),
+            Op::LOr => (Alu::Or, Kind::Add),
+            Op::LXor => (Alu::Xor, Kind::Add),
+            Op::LShl | Op::LShr | Op::LSar => {
+                let sh = match i.op {
+                    Op::LShl => Sh::Shl,
+                    Op::LShr => Sh::Shr,
+                    _ => Sh::Sar,
+                };
+                let d = self.shift_flags(i, sz, sh, 31);
+                self.def(Loc::R(d));
+                self.made_flags(self.idx, Kind::Add);
+                return true;
+            }
+            Op::LNeg => {
+                let d = self.dst(&[a]);
+                self.mov_to(d, a);
+                self.a.mop(Mop::Neg, sz, d);
+                self.def(Loc::R(d));
+                self.made_flags(self.idx, Kind::Sub);
+                return true;
+            }
+            _ => return false,
+        };
+        match i.op {
+            Op::LAdc => self.carry(f, false),
+            Op::LSbc => self.carry(f, i.imm & 256 == 0),
+            _ => {}
+        }
+        let imm = self.konst(b).map(|k| if sz == Sz::B { i32::from(k as i8) } else { i32::from(k as i16) });
+        if self.only_flags() && matches!(i.op, Op::LSub | Op::LAnd) {
+            match (imm, i.op) {
+                (Some(k), Op::LSub) => {
+                    let ra = self.rm(a);
+                    self.a.alu_i(Alu::Cmp, sz, ra, k);
+                }
+                (Some(k), _) => {
+                    let ra = self.rm(a);
+                    self.a.test_i(sz, ra, k);
+                }
+                (None, Op::LSub) => {
+                    let ra = self.gp(a);
+                    let rb = self.rm(b);
+                    self.a.alu(Alu::Cmp, sz, ra, rb);
+                }
+                (None, _) => {
+                    let (ra, rb) = (self.rm(a), self.gp(b));
+                    self.a.mr(Mr::Test, sz, ra, rb);
+                }
+            }
+        } else if let Some(k) = imm {
+            let d = self.dst(&[a]);
+            self.mov_to(d, a);
+            self.a.alu_i(alu, sz, d, k);
+            self.def(Loc::R(d));
+        } else {
+            let d = self.two(alu, sz, a, b, false);
+            self.def(Loc::R(d));
+        }
+        self.made_flags(self.idx, kind);
+        true
     }
 
     fn emit_mul_high(&mut self, i: &Inst, signed: bool) {
@@ -434,7 +528,7 @@ impl C<'_> {
             Op::Sub => self.emit_sub(i, sz),
             Op::Adc | Op::Sbc => {
                 let sub = i.op == Op::Sbc;
-                self.carry(f, sub);
+                self.carry(f, sub && i.imm & 256 == 0);
                 self.eflags = None;
                 let d = self.two(if sub { Alu::Sbb } else { Alu::Adc }, sz, a, b, !sub);
                 self.def_int(i.ty, d);
@@ -457,6 +551,9 @@ impl C<'_> {
                 self.mov_to(d, a);
                 self.a.mop(if i.op == Op::Not { Mop::Not } else { Mop::Neg }, sz, d);
                 self.def_int(i.ty, d);
+                if i.op == Op::Neg {
+                    self.made_flags(self.idx, Kind::Sub);
+                }
             }
             Op::Mul => {
                 let (a, b) = if self.imm(a).is_some() { (b, a) } else { (a, b) };
@@ -605,7 +702,7 @@ impl C<'_> {
                 }
                 self.def_int(i.ty, d);
             }
-            _ => return false,
+            _ => return self.emit_narrow(i),
         }
         true
     }

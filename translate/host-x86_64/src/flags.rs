@@ -43,6 +43,19 @@ fn host_cond(kind: Kind, cc: ir::Cc) -> Cond {
         (Kind::Add, G::Ls) => Either(Cc::Ae, Cc::E),
         (Kind::Sub, G::Hi) => One(Cc::A),
         (Kind::Sub, G::Ls) => One(Cc::Be),
+        (Kind::Add | Kind::Sub, G::Pe) => One(Cc::P),
+        (Kind::Add | Kind::Sub, G::Po) => One(Cc::Np),
+        (Kind::Add, G::Be) => One(Cc::Be),
+        (Kind::Add, G::Ab) => One(Cc::A),
+        (Kind::Sub, G::Be) => Either(Cc::Ae, Cc::E),
+        (Kind::Sub, G::Ab) => Both(Cc::B, Cc::Ne),
+        // After a comparison of floating-point numbers P is clear, and C is set with Z.
+        (Kind::Fp | Kind::FpSwap, G::Pe) => Both(Cc::E, Cc::Ne),
+        (Kind::Fp | Kind::FpSwap, G::Po) => Either(Cc::E, Cc::Ne),
+        (Kind::Fp, G::Be) => Either(Cc::Ae, Cc::P),
+        (Kind::Fp, G::Ab) => Both(Cc::B, Cc::Np),
+        (Kind::FpSwap, G::Be) => One(Cc::Be),
+        (Kind::FpSwap, G::Ab) => One(Cc::A),
         (Kind::Bit, G::Eq) => One(Cc::Ae),
         (Kind::Bit, _) => One(Cc::B),
         (Kind::Fp | Kind::FpSwap, G::Eq) => Both(Cc::E, Cc::Np),
@@ -105,6 +118,7 @@ impl C<'_> {
                 | Op::Get
                 | Op::Set
                 | Op::Defer
+                | Op::SetMode
                 | Op::Const
                 | Op::Addr
                 | Op::FlagsOf
@@ -258,6 +272,12 @@ impl C<'_> {
     pub(crate) fn made_flags(&mut self, v: usize, kind: Kind) {
         let f = self.flags_val[v];
         self.eflags = None;
+        let turned = f != u32::MAX && self.r.insts[f as usize].imm & 1 != 0;
+        let kind = match kind {
+            Kind::Add if turned => Kind::Sub,
+            Kind::Sub if turned => Kind::Add,
+            k => k,
+        };
         if f != u32::MAX && self.uses[f as usize] > 0 {
             self.loc[f as usize] = Loc::Eflags(kind);
             self.eflags = Some(f);
@@ -281,11 +301,12 @@ impl C<'_> {
             G::Cs | G::Cc => 8,
             G::Mi | G::Pl => 15,
             G::Vs | G::Vc => 0,
-            G::Hi | G::Ls | G::Ge | G::Lt | G::Gt | G::Le => 255,
+            G::Pe | G::Po => 10,
+            G::Hi | G::Ls | G::Ge | G::Lt | G::Gt | G::Le | G::Be | G::Ab => 255,
         };
         self.eflags = None;
         if bit != 255 {
-            let set = matches!(cc, G::Eq | G::Cs | G::Mi | G::Vs);
+            let set = matches!(cc, G::Eq | G::Cs | G::Mi | G::Vs | G::Pe);
             match self.rm(f) {
                 Rm::M(m) => self.a.test_i(Sz::B, m.plus((bit / 8) as i32), 1 << (bit % 8)),
                 Rm::R(g) => self.a.test_i(Sz::D, g, 1 << bit),
@@ -361,7 +382,7 @@ impl C<'_> {
         }
     }
     /// The memory form of `f` in a register that the operation may destroy.
-    fn flags_copy(&mut self, f: Val) -> Gp {
+    pub(crate) fn flags_copy(&mut self, f: Val) -> Gp {
         match self.loc[f.index()] {
             Loc::Eflags(kind) => {
                 self.take(RAX);
@@ -383,7 +404,7 @@ impl C<'_> {
         }
     }
     /// Packed flags in bits 3:0 of a new scratch register.
-    pub(crate) fn flags_low(&mut self, f: Val) -> Gp {
+    fn flags_low(&mut self, f: Val) -> Gp {
         let t = self.flags_copy(f);
         if self.a.feat.vex() {
             let m = self.tmp();
@@ -410,7 +431,7 @@ impl C<'_> {
         self.def_z(t);
     }
     /// The memory form, in place, from packed flags in bits 3:0 of `t`.
-    pub(crate) fn flags_mem_from_low(&mut self, t: Gp) {
+    fn flags_mem_from_low(&mut self, t: Gp) {
         if self.a.feat.vex() {
             let m = self.tmp();
             self.a.mov_i(m, MEM_MASK as u64);
@@ -454,7 +475,7 @@ impl C<'_> {
         self.lock(RAX);
         let (test, done) = (self.a.new_label(), self.a.new_label());
         self.jump_if(c, test);
-        let flags = (nzcv >> 28) as u8 ^ if sub { 2 } else { 0 };
+        let flags = (nzcv >> 28) as u8 & 15 ^ if sub { 2 } else { 0 };
         self.a.mov_i(RAX, u64::from(ir::state::flags_to_mem(flags)));
         self.a.alu_i(Alu::Add, Sz::B, RAX, 0x7f);
         self.a.sahf();
@@ -484,7 +505,7 @@ impl C<'_> {
             let made = self.inst(self.inst(then).args[0]);
             return self.emit_condflags_fused(cc, f, made, nzcv);
         }
-        let other = u128::from(ir::state::flags_to_mem((nzcv >> 28) as u8));
+        let other = u128::from(ir::state::flags_to_mem((nzcv >> 28) as u8 & 15));
         // `then` is usually the newest and in the host's flags: move it out first.
         self.take(RAX);
         let t = self.tmp();
@@ -511,6 +532,85 @@ impl C<'_> {
                 let skip = self.a.new_label();
                 self.a.jcc8(x.invert(), skip);
                 self.a.cmov(y, Sz::D, t, o);
+                self.a.bind(skip);
+            }
+        }
+        self.eflags = None;
+        self.def(Loc::R(t));
+    }
+    /// `flagspack`
+    pub(crate) fn emit_flags_pack(&mut self, f: Val) {
+        let t = self.flags_copy(f);
+        self.a.alu_i(Alu::And, Sz::D, t, ir::state::FLAGS_MEM as i32);
+        self.eflags = None;
+        self.def_z(t);
+    }
+    /// `flagsunpack`
+    pub(crate) fn emit_flags_unpack(&mut self, v: Val) {
+        if let Some(c) = self.konst(v) {
+            self.def(Loc::Const(ir::state::flags_from_mem(c as u32).into()));
+            return;
+        }
+        let t = self.tmp();
+        self.mov_to(t, v);
+        self.a.alu_i(Alu::And, Sz::D, t, ir::state::FLAGS_MEM as i32);
+        self.def(Loc::R(t));
+    }
+    /// `flagsmerge`
+    pub(crate) fn emit_flags_merge(&mut self, a: Val, b: Val, mask: u8) {
+        let keep = ir::state::flags_to_mem(!mask) as i32;
+        let take = ir::state::flags_to_mem(mask) as i32;
+        if a == b {
+            self.save_flags();
+        }
+        // What is in the host's flags register comes first.
+        let order = if matches!(self.loc[b.index()], Loc::Eflags(_)) {
+            [(b, take), (a, keep)]
+        } else {
+            [(a, keep), (b, take)]
+        };
+        let parts = order.map(|(v, bits)| {
+            let t = self.flags_copy(v);
+            self.eflags = None;
+            self.a.alu_i(Alu::And, Sz::D, t, bits);
+            t
+        });
+        self.a.alu(Alu::Or, Sz::D, parts[0], parts[1]);
+        self.def(Loc::R(parts[0]));
+    }
+    /// `flagsselect`
+    pub(crate) fn emit_flags_select(&mut self, cc: ir::Cc, f: Val, a: Val, b: Val) {
+        // What is in the host's flags register moves out, unless it is only the condition.
+        if self.eflags.is_some_and(|e| e == a.0 || e == b.0) {
+            self.save_flags();
+        }
+        self.take(RAX);
+        let t = self.tmp();
+        let from = match self.loc[a.index()] {
+            Loc::Const(c) => {
+                let g = self.tmp();
+                self.a.mov_i(g, u64::from(ir::state::flags_to_mem(c as u8)));
+                g
+            }
+            _ => self.gp(a),
+        };
+        if let Loc::Const(c) = self.loc[b.index()] {
+            self.a.mov_i(t, u64::from(ir::state::flags_to_mem(c as u8)));
+        } else {
+            let m = self.rm(b);
+            self.a.mov(Sz::D, t, m);
+        }
+        self.lock = 1 << t.0 | 1 << from.0;
+        match self.cond(f, cc) {
+            Cond::One(x) => self.a.cmov(x, Sz::D, t, from),
+            Cond::Either(x, y) => {
+                self.a.cmov(x, Sz::D, t, from);
+                self.a.cmov(y, Sz::D, t, from);
+            }
+            Cond::Both(x, y) => {
+                let skip = self.a.new_label();
+                self.a.jcc8(x.invert(), skip);
+                self.a.cmov(y, Sz::D, t, from);
                 self.a.bind(skip);
             }
         }

@@ -163,6 +163,7 @@ impl C<'_> {
         let (first, last) = (blk.first as usize, blk.last as usize);
         self.block = b;
         self.pc = blk.pc;
+        self.mode_key = self.cx.mode_key();
         self.live.clear();
         self.users = [0; 16];
         self.xusers = [0; 32];
@@ -241,7 +242,7 @@ impl C<'_> {
         self.a.jcc(Cc::Ne, l);
     }
     fn poll_key(&mut self) {
-        let l = self.cold(ColdWork::PollKey);
+        let l = self.cold(ColdWork::PollKey { moded: self.mode_key != 0 });
         self.a.alu_i(Alu::Cmp, Sz::D, hdr(offset_of!(Header, poll)), 0);
         self.a.jcc(Cc::Ne, l);
     }
@@ -275,6 +276,7 @@ impl C<'_> {
     /// The label of a target inside the region.
     fn inside(&self, t: Target) -> Option<BlockId> {
         match t {
+            Target::Pc(_) if self.mode_key != self.cx.mode_key() => None,
             Target::Pc(pc) => self.r.block_at(pc),
             Target::Block(b) => Some(b),
         }
@@ -354,7 +356,7 @@ impl C<'_> {
     /// The landing pad after a call, which a host `ret` reaches with the key in rax.
     fn pad(&mut self, ret: u64, b: usize) {
         let key = self.a.new_label();
-        self.pads.push((ret, key));
+        self.pads.push((ret, self.mode_key, key));
         self.check_pad(key);
         self.transfer(Target::Pc(ret), 0, b);
     }
@@ -400,7 +402,7 @@ impl C<'_> {
                 let (entry, miss) = self.probe();
                 self.a.call_rm(entry);
                 let (key, back) = (self.a.new_label(), self.a.new_label());
-                self.pads.push((ret, key));
+                self.pads.push((ret, self.mode_key, key));
                 self.check_pad(key);
                 self.a.bind(back);
                 self.transfer(Target::Pc(ret), 0, b);
@@ -436,14 +438,18 @@ impl C<'_> {
             }
             Term::Trap { kind, pc, info } => self.leave(pc, exit::TRAP | (kind as u32) << 8, Some(info)),
             Term::Switch { pc, mode } => {
-                let at = hdr(offset_of!(Header, mode_key)).plus(4);
-                self.a.store_i(Sz::D, at, (mode << 16) as i32);
-                self.mode_key = mode << 48;
+                self.emit_set_mode(mode);
                 self.site_jmp(pc);
-                self.mode_key = self.cx.mode_key();
             }
             Term::Resume { pc } => self.leave(pc, exit::RESUME, None),
         }
+    }
+
+    /// `setmode`: in the header for indirect exits and the runtime, and for the keys of the block's direct ones.
+    pub(crate) fn emit_set_mode(&mut self, mode: u64) {
+        let at = hdr(offset_of!(Header, mode_key)).plus(4);
+        self.a.store_i(Sz::D, at, (mode << 16) as i32);
+        self.mode_key = mode << 48;
     }
 
     // --- out of line ------------------------------------------------------------------------------------
@@ -460,8 +466,8 @@ impl C<'_> {
             let ty = self.ty(v);
             if ty == Type::Flags {
                 let l = match self.loc[v.index()] {
-                    Loc::Const(c) => Loc::Const(c),
-                    _ => Loc::R(self.flags_low(v)),
+                    Loc::Const(c) => Loc::Const(ir::state::flags_to_mem(c as u8).into()),
+                    _ => Loc::R(self.flags_copy(v)),
                 };
                 args.push((l, Type::I32));
                 continue;
@@ -588,7 +594,6 @@ impl C<'_> {
                 call.result = Loc::R(t);
                 self.out_call(&call, self.pc);
                 self.lock = 1;
-                self.flags_mem_from_low(t);
                 self.def(Loc::R(t));
             }
         }
@@ -623,8 +628,8 @@ impl C<'_> {
                     self.a.jmp_rm(entry(RuntimeEntry::Link));
                 }
                 ColdWork::Poll { pc } => self.leave(pc, exit::POLL, None),
-                ColdWork::PollKey => {
-                    if self.mode_key != 0 {
+                ColdWork::PollKey { moded } => {
+                    if moded {
                         self.a.mov(Sz::Q, RCX, Rm::M(hdr(offset_of!(Header, mode_key))));
                         self.a.mop(Mop::Not, Sz::Q, RCX);
                         self.a.alu(Alu::And, Sz::Q, RAX, RCX);
@@ -650,7 +655,7 @@ impl C<'_> {
             self.a.bind(l);
             self.a.jmp_rm(entry(RuntimeEntry::ReturnMiss));
         }
-        for (ret, key) in std::mem::take(&mut self.pads) {
+        for (ret, mode_key, key) in std::mem::take(&mut self.pads) {
             while self.a.pos() & 7 != 0 {
                 self.a.int3();
             }
@@ -658,7 +663,7 @@ impl C<'_> {
             let at = self.a.pos();
             self.out.pads.push(Pad { key_at: at, pc: ret });
             self.out.relocs.push(Reloc::Guest64(at));
-            self.a.u64(ret | self.mode_key);
+            self.a.u64(ret | mode_key);
         }
         self.pool.finish(&mut self.a);
     }

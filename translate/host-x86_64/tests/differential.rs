@@ -131,7 +131,7 @@ fn call(state: *mut Header, descriptor: u32) -> u32 {
     };
     let inst = RUN.with(|r| r.borrow()[descriptor as usize]);
     let guest = ToyGuest::new();
-    let args = h.call_args.map(|[lo, hi]| u128::from(lo) | u128::from(hi) << 64);
+    let args = h.operands(&inst);
     let value = u128::from(h.monitor_value[0]) | u128::from(h.monitor_value[1]) << 64;
     let mut m = Live {
         state: guest_state,
@@ -145,7 +145,7 @@ fn call(state: *mut Header, descriptor: u32) -> u32 {
     h.monitor_value = [m.monitor.value as u64, (m.monitor.value >> 64) as u64];
     match r {
         Ok(v) => {
-            h.call_result = [v as u64, (v >> 64) as u64];
+            h.set_result(&inst, v);
             0
         }
         Err(_) => {

@@ -132,6 +132,10 @@ impl Builder {
     pub fn set(&mut self, slot: SlotId, v: Val) {
         self.push(Op::Set, Type::Void, Attr::Slot(slot), &[v], 0);
     }
+    /// The block's exit is to code under these mode bits; the last operation of the block.
+    pub fn set_mode(&mut self, mode: u64) {
+        self.push(Op::SetMode, Type::Void, Attr::None, &[], mode);
+    }
     /// Calls a helper.
     pub fn call(&mut self, helper: HelperId, ty: Type, args: &[Val]) -> Val {
         self.push(Op::Call, ty, Attr::Helper(helper), args, 0)
@@ -263,6 +267,31 @@ impl Builder {
     /// The flags of the operation that made `v`.
     pub fn flags_of(&mut self, v: Val) -> Val {
         self.push(Op::FlagsOf, Type::Flags, Attr::None, &[v], 0)
+    }
+    /// The flags of the operation that made `v`, with C turned round.
+    pub fn flags_turned(&mut self, v: Val) -> Val {
+        self.push(Op::FlagsOf, Type::Flags, Attr::None, &[v], 1)
+    }
+    /// The flags of `b` named in `mask`, the others of `a`.
+    pub fn flags_merge(&mut self, a: Val, b: Val, mask: u8) -> Val {
+        self.push(Op::FlagsMerge, Type::Flags, Attr::None, &[a, b], u64::from(mask))
+    }
+    /// `cc` in `f` ? a : b, flags.
+    pub fn flags_select(&mut self, cc: Cc, f: Val, a: Val, b: Val) -> Val {
+        self.push(Op::FlagsSelect, Type::Flags, Attr::Cc(cc), &[f, a, b], 0)
+    }
+    /// Flags in their memory form.
+    pub fn flags_pack(&mut self, f: Val) -> Val {
+        self.push(Op::FlagsPack, Type::I32, Attr::None, &[f], 0)
+    }
+    /// Flags from their memory form.
+    pub fn flags_unpack(&mut self, v: Val) -> Val {
+        self.push(Op::FlagsUnpack, Type::Flags, Attr::None, &[v], 0)
+    }
+    /// A narrow operation on the low `width` bits (8 or 16) of `args[0]`.
+    pub fn narrow(&mut self, op: Op, width: u32, args: &[Val]) -> Val {
+        let ty = self.ty(args[0]);
+        self.push(op, ty, Attr::None, args, u64::from(width))
     }
     /// Packed flags.
     pub fn nzcv(&mut self, f: Val) -> Val {

@@ -57,6 +57,10 @@ pub trait Machine {
     fn fp(&mut self) -> &mut FpState;
     /// The monitor.
     fn monitor(&mut self) -> &mut Monitor;
+    /// Sets the mode bits under which control goes on: see [`crate::Op::SetMode`].
+    fn set_mode(&mut self, mode: u64) {
+        let _ = mode;
+    }
     /// Reads guest memory. All of it or a fault at the first bad byte.
     fn load(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), Stop>;
     /// Writes guest memory. All of it or a fault; nothing is written on a fault that a 16-byte access at the
@@ -69,7 +73,7 @@ pub trait Machine {
     /// Translations of these guest code bytes are no longer valid.
     fn invalidate_code(&mut self, addr: u64, len: u64);
 
-    /// Reads a slot, zero-extended (flags: as nzcv bits 3:0).
+    /// Reads a slot, zero-extended (flags: as HPNZCV in bits 5:0).
     fn slot(&mut self, id: SlotId) -> u128 {
         let d = self.slots().get(id);
         let (off, ty) = (d.offset as usize, d.ty);
@@ -89,7 +93,7 @@ pub trait Machine {
         }
     }
 
-    /// Writes a slot (flags: nzcv bits 3:0).
+    /// Writes a slot (flags: HPNZCV in bits 5:0).
     fn set_slot(&mut self, id: SlotId, value: u128) {
         let d = self.slots().get(id);
         let (off, ty) = (d.offset as usize, d.ty);

@@ -127,6 +127,8 @@ ops! {
     Set "set" (Any) -> Void, Slot, WriteState;
     /// Stores the flags recipe imm ([`crate::Recipe`]) in a flags slot.
     Defer "defer" () -> Void, Slot, WriteState;
+    /// The mode bits become imm: the block's exit is to code under that mode. The last operation of its block.
+    SetMode "setmode" () -> Void, None, WriteState;
     /// Calls a guest helper. The result type is the instruction's type (may be Void).
     Call "call" (AnyOpt, AnyOpt, AnyOpt, AnyOpt) -> Any, Helper, Call;
 
@@ -141,7 +143,7 @@ ops! {
     Sub "sub" (T, T) -> T, None, Pure;
     /// a + b + C
     Adc "adc" (T, T, F) -> T, None, Pure;
-    /// a - b - !C
+    /// a - b - !C; with imm = 256 a - b - C
     Sbc "sbc" (T, T, F) -> T, None, Pure;
     /// a * b, low half
     Mul "mul" (T, T) -> T, None, Pure;
@@ -227,10 +229,45 @@ ops! {
     /// (poly 0 = 0x04C11DB7, 1 = Castagnoli), bit-reflected. The result is 32 bits, zero-extended.
     Crc32 "crc32" (T, T) -> T, None, Pure;
 
+    // --- narrow arithmetic: imm = width in bits, 8 or 16. a with its low bits replaced by those of the result ----------
+    /// a + b
+    LAdd "ladd" (T, T) -> T, None, Pure;
+    /// a - b
+    LSub "lsub" (T, T) -> T, None, Pure;
+    /// a + b + C
+    LAdc "ladc" (T, T, F) -> T, None, Pure;
+    /// a - b - !C; with bit 8 of imm a - b - C
+    LSbc "lsbc" (T, T, F) -> T, None, Pure;
+    /// a & b
+    LAnd "land" (T, T) -> T, None, Pure;
+    /// a | b
+    LOr "lor" (T, T) -> T, None, Pure;
+    /// a ^ b
+    LXor "lxor" (T, T) -> T, None, Pure;
+    /// -a
+    LNeg "lneg" (T) -> T, None, Pure;
+    /// a << (b mod 32)
+    LShl "lshl" (T, T) -> T, None, Pure;
+    /// a >> (b mod 32), zeros in
+    LShr "lshr" (T, T) -> T, None, Pure;
+    /// a >> (b mod 32), sign in
+    LSar "lsar" (T, T) -> T, None, Pure;
+
     // --- flags -----------------------------------------------------------------------------------------
-    /// The flags of the addition, subtraction or logic operation that made the argument: the argument must be
-    /// the result of add, sub, adc, sbc (N Z C V), and, andn (N Z, C = V = 0).
+    /// The flags of the operation that made the argument: the result of add, sub, adc, sbc, neg (as 0 - a), or of
+    /// and, andn, or, xor (C = V = H = 0), or of shl, shr, sar by other than zero (C the last bit shifted out, V the
+    /// change of the sign that the first step makes, H = 0), or of the narrow form of these, whose flags are those of
+    /// the narrow width. P is unspecified for andn. imm = 1: C is turned round. The `flags` of one result all have the
+    /// same imm.
     FlagsOf "flags" (Any) -> F, None, Pure;
+    /// the flags of b named in imm (bits as in [`crate::state::flags_to_mem`]'s argument), the other flags of a
+    FlagsMerge "flagsmerge" (F, F) -> F, None, Pure;
+    /// cc holds in the first ? the second : the third
+    FlagsSelect "flagsselect" (F, F, F) -> F, Cc, Pure;
+    /// flags in the form they have in memory ([`crate::state::flags_to_mem`]), unspecified bits zero
+    FlagsPack "flagspack" (F) -> W, None, Pure;
+    /// flags from that form; other bits are ignored
+    FlagsUnpack "flagsunpack" (W) -> F, None, Pure;
     /// packed flags: N bit 31, Z bit 30, C bit 29, V bit 28, rest 0
     Nzcv "nzcv" (F) -> W, None, Pure;
     /// flags from the packed form (other bits ignored)

@@ -196,6 +196,11 @@ impl Region {
         let b = &self.blocks[b.0 as usize];
         b.first as usize..b.last as usize
     }
+    /// Whether a block leaves for code under other mode bits: then its exits are not to blocks of the region.
+    pub fn changes_mode(&self, b: BlockId) -> bool {
+        let r = self.range(b);
+        !r.is_empty() && self.insts[r.end - 1].op == Op::SetMode
+    }
     /// The block that can be entered at guest address `pc`.
     pub fn block_at(&self, pc: u64) -> Option<BlockId> {
         self.blocks.iter().position(|b| b.entry && b.pc == pc).map(|i| BlockId(i as u32))

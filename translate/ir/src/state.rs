@@ -3,6 +3,7 @@
 //! A [`Header`] that every guest has is followed at [`GUEST_OFFSET`] by the guest's slots. Offsets are part of the
 //! contract between the back end, the engine and the interpreter; tests pin them.
 
+use crate::{Inst, Kind, Type};
 use std::sync::atomic::AtomicU32;
 
 /// Byte offset of the guest's slots from the start of the state block.
@@ -80,7 +81,7 @@ pub struct Header {
     pub cpu: u64,
     /// The owner's pointer, free for the runtime above the engine.
     pub owner: u64,
-    /// Operands of an out-of-line operation.
+    /// Operands of an out-of-line operation; flags in their memory form.
     pub call_args: [[u64; 2]; 4],
     /// Result of an out-of-line operation.
     pub call_result: [u64; 2],
@@ -88,6 +89,25 @@ pub struct Header {
     pub spill: [u64; SPILL_SLOTS],
     /// Vector spill space of the back end (16 bytes each).
     pub vspill: [[u64; 2]; 16],
+}
+
+impl Header {
+    /// The operands of an operation that is called out of line, as the interpreter wants them.
+    pub fn operands(&self, inst: &Inst) -> [u128; 4] {
+        let mut args = self.call_args.map(|[lo, hi]| u128::from(lo) | u128::from(hi) << 64);
+        for (arg, kind) in args.iter_mut().zip(inst.kinds()) {
+            if *kind == Kind::F {
+                *arg = flags_from_mem(*arg as u32).into();
+            }
+        }
+        args
+    }
+
+    /// Stores the result of such an operation as translated code wants it.
+    pub fn set_result(&mut self, inst: &Inst, r: u128) {
+        let r = if inst.ty == Type::Flags { flags_to_mem(r as u8).into() } else { r };
+        self.call_result = [r as u64, (r >> 64) as u64];
+    }
 }
 
 /// Runtime entries in [`Header::entries`].
@@ -112,18 +132,22 @@ pub enum RuntimeEntry {
     BackEnd = 8,
 }
 
-/// In memory, flags are 4 bytes: byte 0 = V (0 or 1); byte 1 = N bit 7, Z bit 6, C bit 0, other bits unspecified;
-/// bytes 2 and 3 zero; or, while translated code runs, a [`crate::Recipe`], which has a bit set there. The form is chosen so that common hosts store and test it cheaply. `nzcv` is
-/// N=bit 3, Z=bit 2, C=bit 1, V=bit 0.
-pub fn flags_to_mem(nzcv: u8) -> u32 {
-    let (n, z, c, v) =
-        (u32::from(nzcv >> 3 & 1), u32::from(nzcv >> 2 & 1), u32::from(nzcv >> 1 & 1), u32::from(nzcv & 1));
-    v | n << 15 | z << 14 | c << 8
+/// The bits of [`flags_to_mem`]'s form that mean something.
+pub const FLAGS_MEM: u32 = 0xd501;
+
+/// In memory, flags are 4 bytes: byte 0 = V (0 or 1); byte 1 = N bit 7, Z bit 6, H bit 4, P bit 2, C bit 0, other bits
+/// unspecified; bytes 2 and 3 zero; or, while translated code runs, a [`crate::Recipe`], which has a bit set there. The form
+/// is chosen so that common hosts store and test it cheaply. `flags` is H=bit 5, P=bit 4, N=bit 3, Z=bit 2, C=bit 1,
+/// V=bit 0.
+pub fn flags_to_mem(flags: u8) -> u32 {
+    let bit = |n: u32| u32::from(flags >> n & 1);
+    bit(0) | bit(3) << 15 | bit(2) << 14 | bit(5) << 12 | bit(4) << 10 | bit(1) << 8
 }
 
 /// The inverse of [`flags_to_mem`].
 pub fn flags_from_mem(mem: u32) -> u8 {
-    ((mem >> 15 & 1) << 3 | (mem >> 14 & 1) << 2 | (mem >> 8 & 1) << 1 | (mem & 1)) as u8
+    let bit = |n: u32| mem >> n & 1;
+    (bit(12) << 5 | bit(10) << 4 | bit(15) << 3 | bit(14) << 2 | bit(8) << 1 | bit(0)) as u8
 }
 
 const _: () = assert!(size_of::<Header>() <= GUEST_OFFSET);
@@ -134,7 +158,7 @@ mod tests {
 
     #[test]
     fn flags_memory_form_round_trips() {
-        for f in 0..16 {
+        for f in 0..64 {
             assert_eq!(flags_from_mem(flags_to_mem(f)), f);
         }
     }

@@ -245,7 +245,7 @@ impl ToyMachine {
                 Type::I64 if rng.one_in(2) => u128::from(MEMORY.start + rng.bits() % 0xff0),
                 Type::I64 => rng.number().into(),
                 Type::I32 => u128::from(rng.bits() as u32),
-                Type::Flags => (rng.bits() & 15).into(),
+                Type::Flags => (rng.bits() & 63).into(),
                 Type::V128 | Type::Void => rng.vector(),
             };
             let half = guest.half_slots().contains(&(i as u16));
@@ -479,6 +479,8 @@ impl RegionMaker<'_> {
         let info = op.info();
         let t = self.rng.pick(&[Type::I32, Type::I64]);
         match op {
+            // Only before an exit, and nothing here has modes.
+            Op::SetMode => {}
             Op::Set => {
                 let ty = self.rng.pick(&[Type::I64, Type::I64, Type::I32, Type::V128, Type::Flags]);
                 let v = self.value(ty);
@@ -498,19 +500,60 @@ impl RegionMaker<'_> {
                 self.keep(v);
             }
             Op::FlagsOf => {
-                let made = self.rng.pick(&[Op::Add, Op::Sub, Op::Adc, Op::Sbc, Op::And, Op::AndN]);
+                let made = self.rng.pick(&[
+                    Op::Add,
+                    Op::Sub,
+                    Op::Adc,
+                    Op::Sbc,
+                    Op::And,
+                    Op::Or,
+                    Op::Xor,
+                    Op::Neg,
+                    Op::Shl,
+                    Op::Shr,
+                    Op::Sar,
+                    Op::LAdd,
+                    Op::LSub,
+                    Op::LAdc,
+                    Op::LSbc,
+                    Op::LAnd,
+                    Op::LOr,
+                    Op::LXor,
+                    Op::LNeg,
+                    Op::LShl,
+                    Op::LShr,
+                    Op::LSar,
+                ]);
                 let (x, y) = (self.value(t), self.value(t));
                 let f = self.value(Type::Flags);
-                let with_carry = matches!(made, Op::Adc | Op::Sbc);
-                let args = if with_carry { vec![x, y, f] } else { vec![x, y] };
-                let r = self.b.push(made, t, Attr::None, &args, 0);
+                let shift = matches!(made, Op::Shl | Op::Shr | Op::Sar | Op::LShl | Op::LShr | Op::LSar);
+                let y = if shift {
+                    // The flags of a shift by zero are unspecified.
+                    let one = self.b.iconst(t, 1);
+                    self.b.push(Op::Or, t, Attr::None, &[y, one], 0)
+                } else {
+                    y
+                };
+                let args = match made {
+                    Op::Adc | Op::Sbc | Op::LAdc | Op::LSbc => vec![x, y, f],
+                    Op::Neg | Op::LNeg => vec![x],
+                    _ => vec![x, y],
+                };
+                let imm = self.narrow_imm(made);
+                let r = self.b.push(made, t, Attr::None, &args, imm);
                 self.keep(r);
-                let flags = self.b.flags_of(r);
+                let flags = if self.rng.one_in(2) { self.b.flags_of(r) } else { self.b.flags_turned(r) };
                 self.keep(flags);
             }
             _ if info.attr == AttrKind::Mem || info.attr == AttrKind::Rmw => self.access(op, t),
             _ => self.plain(op, t),
         }
+    }
+
+    /// The immediate of an operation that may be narrow or a subtraction with borrow.
+    fn narrow_imm(&mut self, op: Op) -> u64 {
+        let width = if op.info().text.starts_with('l') { self.rng.pick(&[8, 16]) } else { 0 };
+        width | if matches!(op, Op::Sbc | Op::LSbc) { self.rng.pick(&[0, 256]) } else { 0 }
     }
 
     fn slot(&mut self, ty: Type) -> SlotId {
@@ -610,6 +653,18 @@ impl RegionMaker<'_> {
             Op::FCadd => imm = self.rng.pick(&[90, 270]),
             Op::FCmla => imm = self.rng.pick(&[0, 90, 180, 270]),
             Op::FRintN => imm = self.rng.pick(&[32, 64]),
+            Op::FlagsMerge => imm &= 63,
+            Op::LAdd
+            | Op::LSub
+            | Op::LAdc
+            | Op::LSbc
+            | Op::LAnd
+            | Op::LOr
+            | Op::LXor
+            | Op::LNeg
+            | Op::LShl
+            | Op::LShr
+            | Op::LSar => imm = self.narrow_imm(op),
             Op::VRev => {
                 let log = bits.trailing_zeros() as usize - 3;
                 imm = (log + 1 + self.rng.below(3 - log)) as u64;

@@ -19,11 +19,13 @@ pub enum Type {
     I64,
     /// 128-bit vector register.
     V128,
-    /// Condition flags N, Z, C, V as one value (see [`Cc`]).
+    /// Condition flags N, Z, C, V, P (even parity of the low result byte) and H (carry or borrow out of bit 3) as one
+    /// value (see [`Cc`]).
     Flags,
 }
 
-/// A condition over a [`Type::Flags`] value. `C` after a subtraction means "no borrow".
+/// A condition over a [`Type::Flags`] value. `C` after a subtraction means "no borrow", unless it was turned round (see
+/// [`crate::Op::FlagsOf`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[repr(u8)]
 pub enum Cc {
@@ -55,11 +57,19 @@ pub enum Cc {
     Gt,
     /// Z || N != V: signed <=.
     Le,
+    /// C || Z: unsigned <= where C is a borrow.
+    Be,
+    /// !C && !Z: unsigned > where C is a borrow.
+    Ab,
+    /// P: parity even.
+    Pe,
+    /// !P: parity odd.
+    Po,
 }
 
 impl Cc {
     /// All conditions, in encoding order.
-    pub const ALL: [Cc; 14] = [
+    pub const ALL: [Cc; 18] = [
         Cc::Eq,
         Cc::Ne,
         Cc::Cs,
@@ -74,6 +84,10 @@ impl Cc {
         Cc::Lt,
         Cc::Gt,
         Cc::Le,
+        Cc::Be,
+        Cc::Ab,
+        Cc::Pe,
+        Cc::Po,
     ];
 
     /// The opposite condition.
@@ -81,9 +95,9 @@ impl Cc {
         Cc::ALL[self as usize ^ 1]
     }
 
-    /// Evaluates the condition on flags packed as N=bit 3, Z=bit 2, C=bit 1, V=bit 0.
-    pub fn holds(self, nzcv: u8) -> bool {
-        let (n, z, c, v) = (nzcv & 8 != 0, nzcv & 4 != 0, nzcv & 2 != 0, nzcv & 1 != 0);
+    /// Evaluates the condition on flags packed as H=bit 5, P=bit 4, N=bit 3, Z=bit 2, C=bit 1, V=bit 0.
+    pub fn holds(self, flags: u8) -> bool {
+        let (n, z, c, v) = (flags & 8 != 0, flags & 4 != 0, flags & 2 != 0, flags & 1 != 0);
         match self {
             Cc::Eq => z,
             Cc::Ne => !z,
@@ -99,6 +113,10 @@ impl Cc {
             Cc::Lt => n != v,
             Cc::Gt => !z && n == v,
             Cc::Le => z || n != v,
+            Cc::Be => c || z,
+            Cc::Ab => !c && !z,
+            Cc::Pe => flags & 16 != 0,
+            Cc::Po => flags & 16 == 0,
         }
     }
 }

@@ -126,9 +126,15 @@ impl Checker<'_> {
                 Kind::Void => return Err("the table has a void argument".into()),
             }
         }
+        if inst.op == Op::SetMode {
+            ensure(at + 1 == self.block.last, "setmode is not the last operation")?;
+        }
         if inst.op == Op::FlagsOf {
             let made = self.region.inst(inst.args[0]).op;
-            let ok = matches!(made, Op::Add | Op::Sub | Op::Adc | Op::Sbc | Op::And | Op::AndN);
+            let ok = matches!(made, Op::Add | Op::Sub | Op::Adc | Op::Sbc | Op::Neg)
+                || matches!(made, Op::And | Op::AndN | Op::Or | Op::Xor | Op::Shl | Op::Shr | Op::Sar)
+                || matches!(made, Op::LAdd | Op::LSub | Op::LAdc | Op::LSbc | Op::LNeg)
+                || matches!(made, Op::LAnd | Op::LOr | Op::LXor | Op::LShl | Op::LShr | Op::LSar);
             ensure(ok, "flags of an operation that has none")?;
         }
         Ok(t)
@@ -283,6 +289,19 @@ fn immediate(inst: &Inst) -> Result<(), String> {
         Op::FToS | Op::FToU | Op::SToF | Op::UToF | Op::VFToS | Op::VFToU | Op::VSToF | Op::VUToF => {
             imm <= 64
         }
+        Op::LAdd
+        | Op::LSub
+        | Op::LAdc
+        | Op::LAnd
+        | Op::LOr
+        | Op::LXor
+        | Op::LNeg
+        | Op::LShl
+        | Op::LShr
+        | Op::LSar => imm == 8 || imm == 16,
+        Op::LSbc => matches!(imm & !256, 8 | 16),
+        Op::FlagsOf => imm <= 1,
+        Op::FlagsMerge => imm <= 63,
         Op::FRintN => imm == 32 || imm == 64,
         Op::Defer => u32::try_from(imm).is_ok_and(|m| Recipe::decode(m).is_some()),
         _ => true,

@@ -18,7 +18,8 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
     let mut epoch = 0;
     for b in 0..region.blocks.len() {
         epoch += 1;
-        let killed = successors_kill(region, &region.blocks[b], &kills);
+        let changes = region.changes_mode(BlockId(b as u32));
+        let killed = if changes { 0 } else { successors_kill(region, &region.blocks[b], &kills) };
         for (k, s) in flags.iter().enumerate() {
             if killed >> k & 1 != 0 {
                 dead[s.0 as usize] = epoch;

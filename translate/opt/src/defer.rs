@@ -93,6 +93,9 @@ fn inside(region: &mut Region, guest: &dyn Guest, b: usize, flags: SlotId) {
 /// The block's last `set` of the flags and a recipe that holds to the end of the block.
 fn last_set(region: &Region, guest: &dyn Guest, b: usize, flags: SlotId) -> Option<(usize, Recipe)> {
     targets(&region.blocks[b].term)[0]?;
+    if region.changes_mode(BlockId(b as u32)) {
+        return None;
+    }
     let range = region.range(BlockId(b as u32));
     let end = range.end;
     for i in range.rev() {
@@ -112,7 +115,7 @@ fn last_set(region: &Region, guest: &dyn Guest, b: usize, flags: SlotId) -> Opti
 /// A recipe for the flags that the `set` at `at` stores, valid for everything that may look between it and `end`.
 fn recipe(region: &Region, guest: &dyn Guest, b: usize, at: usize, end: usize) -> Option<Recipe> {
     let made = region.inst(region.insts[at].args[0]);
-    if made.op != Op::FlagsOf {
+    if made.op != Op::FlagsOf || made.imm != 0 {
         return None;
     }
     let result = made.args[0];

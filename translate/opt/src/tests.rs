@@ -61,7 +61,10 @@ fn passes_preserve_flags_and_memory() {
         matches!(
             op,
             FlagsOf | CondFlags | SetCc | Select | Adc | Sbc | Nzcv | MkFlags | Load | Store | Get | Call
-        ) || matches!(op, Add | Shl | Const | Zext32 | Trunc)
+        ) || matches!(
+            op,
+            Add | Shl | Const | Zext32 | Trunc | FlagsMerge | FlagsSelect | FlagsPack | FlagsUnpack
+        )
     });
 }
 

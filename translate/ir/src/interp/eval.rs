@@ -2,7 +2,7 @@
 //! code (for operations without inline lowering) all come here.
 //!
 //! In: the operation with its type, attribute and immediate, arguments zero-extended to 128 bits (bits above the
-//! type's width are ignored; flags are NZCV in bits 3 to 0). Out: the result in the same form; sticky state in `fp`.
+//! type's width are ignored; flags are HPNZCV in bits 5 to 0). Out: the result in the same form; sticky state in `fp`.
 
 use super::saturate::{self, SIGNED, Signs, UNSIGNED};
 use super::vec::{
@@ -10,6 +10,7 @@ use super::vec::{
 };
 use super::{crypto, float, int};
 use crate::softfloat as sf;
+use crate::state::{flags_from_mem, flags_to_mem};
 use crate::{Attr, Cc, Fp, FpState, Inst, Op, Shape, Size, Type};
 
 /// The shape of a vector operation.
@@ -31,7 +32,7 @@ fn fp_attr(inst: &Inst) -> (Fp, Size) {
 
 fn cond(inst: &Inst, flags: u128) -> bool {
     match inst.attr {
-        Attr::Cc(cc) => Cc::holds(cc, flags as u8 & 15),
+        Attr::Cc(cc) => Cc::holds(cc, flags as u8),
         _ => panic!("{:?} has no condition", inst.op),
     }
 }
@@ -43,7 +44,7 @@ pub fn truncate(ty: Type, v: u128) -> u128 {
         Type::I32 => v & 0xffff_ffff,
         Type::I64 => v & u128::from(u64::MAX),
         Type::V128 => v,
-        Type::Flags => v & 15,
+        Type::Flags => v & 63,
     }
 }
 
@@ -105,11 +106,26 @@ pub fn eval(inst: &Inst, args: &[u128; 4], fp: &mut FpState) -> u128 {
         Op::MkFlags => int::unpack_flags(args[0] as u64).into(),
         Op::CondFlags => {
             if cond(inst, args[0]) {
-                args[1] & 15
+                args[1] & 63
             } else {
                 int::unpack_flags(inst.imm).into()
             }
         }
+        Op::LAdd
+        | Op::LSub
+        | Op::LAdc
+        | Op::LSbc
+        | Op::LAnd
+        | Op::LOr
+        | Op::LXor
+        | Op::LNeg
+        | Op::LShl
+        | Op::LShr
+        | Op::LSar => int::narrow(inst, args).into(),
+        Op::FlagsMerge => (args[0] & !u128::from(inst.imm) | args[1] & u128::from(inst.imm)) & 63,
+        Op::FlagsSelect => (if cond(inst, args[0]) { args[1] } else { args[2] }) & 63,
+        Op::FlagsPack => flags_to_mem(args[0] as u8).into(),
+        Op::FlagsUnpack => flags_from_mem(args[0] as u32).into(),
         Op::Select | Op::VSelect => truncate(inst.ty, if cond(inst, args[0]) { args[1] } else { args[2] }),
         Op::SetCc => cond(inst, args[0]).into(),
         Op::GetFpFlags => fp.flags.into(),

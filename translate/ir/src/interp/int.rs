@@ -1,6 +1,6 @@
 //! Integer operations and flags on values zero-extended to 64 bits. `w` is the width of T, 32 or 64.
 
-use crate::{Op, Type};
+use crate::{Inst, Op, Type};
 
 /// Width of an integer type in bits.
 pub(super) fn width(ty: Type) -> u32 {
@@ -9,7 +9,7 @@ pub(super) fn width(ty: Type) -> u32 {
 
 #[inline]
 fn mask(w: u32, a: u64) -> u64 {
-    if w == 32 { u64::from(a as u32) } else { a }
+    a & low_bits(w)
 }
 
 /// Sign-extends `bits` bits (1 to 64).
@@ -29,29 +29,101 @@ fn add_with_carry(w: u32, a: u64, b: u64, carry: bool) -> (u64, u8) {
     let r = mask(w, wide as u64);
     let c = wide >> w != 0;
     let v = (!(a ^ b) & (a ^ r)) >> (w - 1) & 1;
-    (r, nz(w, r) | u8::from(c) << 1 | v as u8)
+    let h = (a ^ b ^ r) as u8 & 16;
+    (r, nzp(w, r) | u8::from(c) << 1 | v as u8 | h << 1)
 }
 
-/// The N and Z flags of a result.
-fn nz(w: u32, r: u64) -> u8 {
-    ((r >> (w - 1) & 1) as u8) << 3 | u8::from(r == 0) << 2
+/// The difference and its flags; C means "no borrow", H is a borrow.
+fn sub_with_carry(w: u32, a: u64, b: u64, carry: bool) -> (u64, u8) {
+    let (r, f) = add_with_carry(w, a, mask(w, !b), carry);
+    (r, f ^ 32)
 }
 
-/// The flags (NZCV) of the operation `op` of type `ty` on `args`: what [`Op::FlagsOf`] its result is. `None` when the
-/// operation has no flags.
-pub fn flags_of(op: Op, ty: Type, args: &[u128; 4]) -> Option<u8> {
-    let w = width(ty);
+/// The N, Z and P flags of a result.
+fn nzp(w: u32, r: u64) -> u8 {
+    let parity = u8::from((r as u8).count_ones() & 1 == 0);
+    ((r >> (w - 1) & 1) as u8) << 3 | u8::from(r == 0) << 2 | parity << 4
+}
+
+/// The flags of a shift by `n`, which is not zero, of `a` to `r`.
+fn shift_flags(op: Op, w: u32, a: u64, n: u32, r: u64) -> u8 {
+    let bit = |k: u32| a >> k & 1;
+    let (c, v) = match op {
+        Op::Shl => (if n <= w { bit(w - n) } else { 0 }, bit(w - 1) ^ bit(w - 2)),
+        Op::Shr => (if n <= w { bit(n - 1) } else { 0 }, bit(w - 1)),
+        _ => (bit(n.min(w) - 1), 0),
+    };
+    nzp(w, r) | (c as u8) << 1 | v as u8
+}
+
+/// The operation on whole values that a narrow one stands for.
+fn wide(op: Op) -> Op {
+    match op {
+        Op::LAdd => Op::Add,
+        Op::LSub => Op::Sub,
+        Op::LAdc => Op::Adc,
+        Op::LSbc => Op::Sbc,
+        Op::LAnd => Op::And,
+        Op::LOr => Op::Or,
+        Op::LXor => Op::Xor,
+        Op::LNeg => Op::Neg,
+        Op::LShl => Op::Shl,
+        Op::LShr => Op::Shr,
+        Op::LSar => Op::Sar,
+        _ => op,
+    }
+}
+
+/// Result and flags of an operation whose flags can be asked for, on `w` bits.
+fn with_flags(op: Op, w: u32, args: &[u128; 4], imm: u64) -> Option<(u64, u8)> {
     let (a, b) = (mask(w, args[0] as u64), mask(w, args[1] as u64));
     let carry = args[2] & 2 != 0;
+    let logic = |r: u64| Some((r, nzp(w, r)));
+    let op = wide(op);
     match op {
-        Op::Add => Some(add_with_carry(w, a, b, false).1),
-        Op::Adc => Some(add_with_carry(w, a, b, carry).1),
-        Op::Sub => Some(add_with_carry(w, a, mask(w, !b), true).1),
-        Op::Sbc => Some(add_with_carry(w, a, mask(w, !b), carry).1),
-        Op::And => Some(nz(w, a & b)),
-        Op::AndN => Some(nz(w, a & !b)),
+        Op::Add => Some(add_with_carry(w, a, b, false)),
+        Op::Adc => Some(add_with_carry(w, a, b, carry)),
+        Op::Sub => Some(sub_with_carry(w, a, b, true)),
+        Op::Sbc => Some(sub_with_carry(w, a, b, carry != (imm & 256 != 0))),
+        Op::Neg => Some(sub_with_carry(w, 0, a, true)),
+        Op::And => logic(a & b),
+        Op::AndN => logic(a & !b),
+        Op::Or => logic(a | b),
+        Op::Xor => logic(a ^ b),
+        Op::Shl | Op::Shr | Op::Sar => {
+            let n = args[1] as u32 & if w == 64 { 63 } else { 31 };
+            let r = match op {
+                Op::Shl => mask(w, a << n),
+                Op::Shr => a >> n,
+                _ => mask(w, (sext(a, w) >> n) as u64),
+            };
+            Some((r, if n == 0 { nzp(w, r) } else { shift_flags(op, w, a, n, r) }))
+        }
         _ => None,
     }
+}
+
+/// A narrow operation: `a` with its low bits replaced.
+pub(super) fn narrow(inst: &Inst, args: &[u128; 4]) -> u64 {
+    let w = inst.imm as u32 & 0xff;
+    let (r, _) = with_flags(inst.op, w, args, inst.imm).expect("a narrow operation has flags");
+    mask(width(inst.ty), args[0] as u64 & !low_bits(w) | r)
+}
+
+/// The width at which an operation works.
+fn flags_width(inst: &Inst) -> u32 {
+    if wide(inst.op) == inst.op { width(inst.ty) } else { inst.imm as u32 & 0xff }
+}
+
+/// The flags of an operation on `args`: what [`Op::FlagsOf`] its result is, but for the turning of C. `None` when the
+/// operation has no flags.
+pub fn flags_of_inst(inst: &Inst, args: &[u128; 4]) -> Option<u8> {
+    with_flags(inst.op, flags_width(inst), args, inst.imm).map(|(_, f)| f)
+}
+
+/// The flags of the operation `op` of type `ty` on `args`.
+pub fn flags_of(op: Op, ty: Type, args: &[u128; 4]) -> Option<u8> {
+    with_flags(op, width(ty), args, 0).map(|(_, f)| f)
 }
 
 /// Flags as NZCV from bits 31 to 28.
@@ -68,7 +140,7 @@ pub(super) fn binary(op: Op, w: u32, a: u64, b: u64, carry: bool, imm: u64) -> u
         Op::Add => a.wrapping_add(b),
         Op::Sub => a.wrapping_sub(b),
         Op::Adc => a.wrapping_add(b).wrapping_add(carry.into()),
-        Op::Sbc => a.wrapping_sub(b).wrapping_sub((!carry).into()),
+        Op::Sbc => a.wrapping_sub(b).wrapping_sub((carry == (imm & 256 != 0)).into()),
         Op::Mul => a.wrapping_mul(b),
         Op::MulHu => ((u128::from(a) * u128::from(b)) >> 64) as u64,
         Op::MulHs => ((i128::from(sa) * i128::from(sb)) >> 64) as u64,
@@ -195,8 +267,9 @@ mod tests {
 
     #[test]
     fn flags_of_additions_and_subtractions() {
-        let f =
-            |op, ty, a: u64, b: u64, c: u128| flags_of(op, ty, &[a.into(), b.into(), c, 0]).expect("flags");
+        let f = |op, ty, a: u64, b: u64, c: u128| {
+            flags_of(op, ty, &[a.into(), b.into(), c, 0]).expect("flags") & 15
+        };
         assert_eq!(f(Op::Sub, Type::I64, 5, 5, 0), 0b0110);
         assert_eq!(f(Op::Sub, Type::I64, 4, 5, 0), 0b1000);
         assert_eq!(f(Op::Sub, Type::I32, 0x8000_0000, 1, 0), 0b0011);

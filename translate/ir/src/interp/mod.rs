@@ -1,7 +1,7 @@
 //! The interpreter: the executable definition of the IR, on any [`Machine`].
 //!
 //! In: a region, a block of it and a machine. Out: how control left ([`BlockExit`]), with all state in the machine.
-//! Values are 128-bit patterns, zero-extended; flags are NZCV in bits 3 to 0. Nothing is kept between instructions but
+//! Values are 128-bit patterns, zero-extended; flags are HPNZCV in bits 5 to 0. Nothing is kept between instructions but
 //! the values of the block, so that the state at a stop is exact: all effects of earlier operations, none of later ones.
 
 mod crypto;
@@ -16,7 +16,7 @@ mod vec;
 
 pub use eval::{eval, truncate};
 pub use float::env as float_env;
-pub use int::flags_of;
+pub use int::{flags_of, flags_of_inst};
 
 use crate::{Attr, BlockId, HelperDesc, Inst, Machine, Op, Region, Stop, Target, Term, TrapKind, Val};
 
@@ -78,6 +78,10 @@ pub fn exec(
             }
             _ => panic!("defer without a slot"),
         },
+        Op::SetMode => {
+            mach.set_mode(inst.imm);
+            Ok(0)
+        }
         Op::Get => match inst.attr {
             Attr::Slot(slot) => Ok(truncate(inst.ty, mach.slot(slot))),
             _ => panic!("get without a slot"),
@@ -148,8 +152,9 @@ impl Run<'_> {
             }
             self.values[i] = if inst.op == Op::FlagsOf {
                 let made = self.region.inst(inst.args[0]);
-                let flags = flags_of(made.op, made.ty, &self.args(made));
+                let flags = flags_of_inst(made, &self.args(made));
                 u128::from(flags.expect("flags of an operation that has flags"))
+                    ^ u128::from(inst.imm & 1) << 1
             } else {
                 let args = self.args(inst);
                 exec(inst, &args, mach, self.helpers).map_err(|stop| BlockExit::Stop { pc, stop })?
@@ -167,7 +172,7 @@ impl Run<'_> {
         Err(match *term {
             Term::Jump(target) => return Ok(target),
             Term::Branch { flags, cc, then, els } => {
-                return Ok(if cc.holds(value(flags) as u8 & 15) { then } else { els });
+                return Ok(if cc.holds(value(flags) as u8) { then } else { els });
             }
             Term::Call { target, ret: _ } => BlockExit::Next(target),
             Term::CallIndirect { addr, ret: _ } | Term::Indirect { addr } | Term::Return { addr } => {

@@ -1,0 +1,17 @@
+//! String instructions.
+
+use crate::trans::{Flow, Tr};
+use iced_x86::Instruction;
+
+impl Tr<'_> {
+    /// Translates an instruction of this group; `None` if it is not one.
+    pub(crate) fn string_insn(&mut self, insn: &Instruction) -> Option<Flow> {
+        let _ = insn;
+        None
+    }
+}
+
+/// Helpers of this group.
+pub(crate) fn helpers() -> Vec<ir::HelperDesc> {
+    Vec::new()
+}
