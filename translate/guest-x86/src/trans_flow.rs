@@ -101,7 +101,7 @@ impl Tr<'_> {
 
     fn call_insn(&mut self, insn: &Instruction) -> Flow {
         let direct = insn.flow_control() == FlowControl::Call;
-        let bits = (insn.stack_pointer_increment().unsigned_abs() * 8) as u32;
+        let bits = insn.stack_pointer_increment().unsigned_abs() * 8;
         let ret = self.next;
         if direct {
             let target = self.near_target(insn);

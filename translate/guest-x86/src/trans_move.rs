@@ -386,7 +386,7 @@ impl Tr<'_> {
 
     /// Width of a push or pop: the operand size.
     fn stack_op_bits(&self, insn: &Instruction) -> u32 {
-        (insn.stack_pointer_increment().unsigned_abs() * 8) as u32
+        insn.stack_pointer_increment().unsigned_abs() * 8
     }
 
     fn push(&mut self, insn: &Instruction) -> Option<Flow> {

@@ -98,7 +98,7 @@ impl Tr<'_> {
             }
             M::Pushf | M::Pushfd | M::Pushfq => {
                 let image = self.eflags();
-                let bits = (insn.stack_pointer_increment().unsigned_abs() * 8) as u32;
+                let bits = insn.stack_pointer_increment().unsigned_abs() * 8;
                 let v = self.retype(image, bits);
                 self.push_value(bits, v);
                 Flow::Next
