@@ -298,8 +298,12 @@ fn load_calls(dir: &Path, t: &mut Tables) -> Res<()> {
         match level.as_str() {
             "plain" => {}
             "handler" if !module.is_empty() => {}
-            "none" if !note.is_empty() => {}
-            _ => return Err(format!("{at}: level is plain, 'handler MODULE' or 'none \"reason\"'")),
+            "none" | "never" if !note.is_empty() => {}
+            _ => {
+                return Err(format!(
+                    "{at}: level is plain, 'handler MODULE', 'none \"reason\"' or 'never \"reason\"'"
+                ));
+            }
         }
         let name = name.trim().to_string();
         if index.insert(name.clone(), t.calls.len()).is_some() {

@@ -335,6 +335,7 @@ fn calls(o: &mut String, t: &Tables, names: &Names) {
         let level = match c.level.as_str() {
             "plain" => "Level::Plain",
             "handler" => "Level::Handler",
+            "never" => "Level::Never",
             _ => "Level::None",
         };
         let ret = match c.ret.as_str() {

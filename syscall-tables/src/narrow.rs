@@ -4,35 +4,37 @@
 use crate::tables::{Arch, CallId};
 use crate::types::{ArchInfo, ArgTy, CallDesc, Level};
 
-/// Calls whose arguments hold addresses or handles of 64 bits that only the host kernel could read: 32-bit guests do without.
-const WIDE_ONLY: [CallId; 12] = [
-    CallId::IoSetup,
-    CallId::IoDestroy,
-    CallId::IoSubmit,
-    CallId::IoCancel,
-    CallId::IoGetevents,
-    CallId::IoPgetevents,
-    CallId::MovePages,
+/// Calls whose arguments or results hold addresses of 64 bits that only the host kernel could read, or that it keeps and
+/// gives back later: guests of 32 bits, and of the other byte order, do without.
+const HOST_FORM_ONLY: [CallId; 6] = [
     CallId::Userfaultfd,
-    CallId::FutexWaitv,
-    CallId::FutexRequeue,
-    CallId::Keyctl,
-    CallId::Quotactl,
+    CallId::Bpf,
+    CallId::IoUringSetup,
+    CallId::IoUringEnter,
+    CallId::IoUringRegister,
+    CallId::PerfEventOpen,
 ];
 
 impl CallDesc {
+    /// Why a call that works elsewhere is refused on one arch.
+    fn refusal(&self, arch: Arch) -> Option<&'static str> {
+        let info = arch.info();
+        // Events are numbers only, which every guest of this byte order reads.
+        let narrow = info.word == 4 && self.id != CallId::PerfEventOpen;
+        let refused = (narrow || info.big_endian) && HOST_FORM_ONLY.contains(&self.id);
+        refused.then_some(
+            "it shares addresses of 64 bits or numbers in the host's byte order with the host kernel",
+        )
+    }
+
     /// The support on one arch.
     pub fn level_on(&self, arch: Arch) -> Level {
-        if arch.info().word == 4 && WIDE_ONLY.contains(&self.id) { Level::None } else { self.level }
+        if self.level.works() && self.refusal(arch).is_some() { Level::None } else { self.level }
     }
 
     /// Why it is not supported there.
     pub fn reason_on(&self, arch: Arch) -> &'static str {
-        if self.level != Level::None && self.level_on(arch) == Level::None {
-            "its arguments hold 64-bit addresses that only the host kernel reads"
-        } else {
-            self.note
-        }
+        if self.level.works() { self.refusal(arch).unwrap_or(self.note) } else { self.note }
     }
 }
 

@@ -469,6 +469,15 @@ pub enum Level {
     Handler,
     /// ENOSYS; the note says why.
     None,
+    /// ENOSYS, as it should be: the note says why a user program has no use for it.
+    Never,
+}
+
+impl Level {
+    /// Something is done for it.
+    pub fn works(self) -> bool {
+        matches!(self, Level::Plain | Level::Handler)
+    }
 }
 
 /// One system call.

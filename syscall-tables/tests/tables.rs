@@ -149,7 +149,7 @@ fn ioctl_numbers_are_the_kernels() {
 
 #[test]
 fn every_missing_call_says_why() {
-    for c in CALLS.iter().filter(|c| c.level == Level::None) {
+    for c in CALLS.iter().filter(|c| !c.level.works()) {
         assert!(!c.note.is_empty(), "{}", c.name);
     }
     let described = |n: &&CallId| n.desc().note != "not described yet";
@@ -163,4 +163,29 @@ fn names_of_errors_and_signals() {
     assert_eq!(Errno::ENOENT.to_string(), "No such file or directory");
     assert_eq!(signal_name(9).as_deref(), Some("SIGKILL"));
     assert_eq!(signal_name(34).as_deref(), Some("SIGRT_2"));
+}
+
+/// The README's tables are these; `BLESS=1` writes them.
+#[test]
+fn the_readme_shows_the_support_matrix() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let text = std::fs::read_to_string(path).expect("README.md");
+    let (begin, end) = ("<!-- matrix -->\n", "<!-- end of matrix -->");
+    let from = text.find(begin).expect("a place for the matrix") + begin.len();
+    let to = text.find(end).expect("its end");
+    let want = format!("{}\n{}", matrix::overview(), matrix::missing());
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, format!("{}{want}{}", &text[..from], &text[to..])).expect("README.md");
+    } else {
+        assert_eq!(&text[from..to], want, "BLESS=1 rewrites it");
+    }
+}
+
+/// The guests that programs are run for here: what makes sense in user mode works.
+#[test]
+fn nineteen_of_twenty_sensible_calls_work_everywhere() {
+    for info in &ARCHES {
+        let s = matrix::summary(info.arch);
+        assert!(s.per_mille() >= 950, "{}: {s:?}", info.name);
+    }
 }

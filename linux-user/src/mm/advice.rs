@@ -42,6 +42,7 @@ impl Mm {
             // The kernel checks the advice even then.
             return raw_syscall(libc::SYS_madvise, [self.host_addr(addr), 0, advice as u64, 0, 0, 0]);
         }
+        self.check_advice(range.clone(), advice)?;
         let call = |host, len| raw_syscall(libc::SYS_madvise, [host, len, advice as u64, 0, 0, 0]);
         let hole = self.each_run(range.clone(), call)?;
         if matches!(

@@ -107,7 +107,7 @@ impl Mm {
         }
         self.note_marked(guest);
         let shared = flags & MAP_TYPE != MAP_PRIVATE;
-        let mapping = Mapping { prot: guest, shared, shm: None, kind };
+        let mapping = Mapping { prot: guest, shared, shm: None, kind, sealed: false };
         let fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0;
         if fixed && (addr & (PAGE - 1) != 0) {
             return Err(Errno::EINVAL);
@@ -124,6 +124,7 @@ impl Mm {
             if noreplace {
                 flags = (flags & !MAP_FIXED) | MAP_FIXED_NOREPLACE;
             } else {
+                layout.check_seal(range.clone())?;
                 reserved = Some(self.reserve_gaps(&layout, range)?);
             }
         }
@@ -179,6 +180,7 @@ impl Mm {
         let len = page_up(len).ok_or(Errno::EINVAL)?;
         let range = self.checked(addr, len).map_err(|_| Errno::EINVAL)?;
         let mut layout = self.lock();
+        layout.check_seal(range.clone())?;
         let parts: Vec<Range<u64>> = join(layout.map.overlapping(range.clone()).map(|(part, _)| part));
         for part in parts {
             let host = [self.host_addr(part.start), part.end - part.start, 0, 0, 0, 0];
@@ -223,6 +225,7 @@ impl Mm {
         // As the kernel: everything up to the first hole is changed, then the hole is reported.
         let hole = layout.map.gaps(range.clone()).first().map(|gap| gap.start);
         let end = hole.unwrap_or(range.end);
+        layout.check_seal(range.start..end)?;
         let mut stale = Vec::new();
         let mut failed = None;
         // Neighbours that differ in guest terms only are one host call.
@@ -275,6 +278,7 @@ impl Mm {
             // Not one mapping. Shrinking may still cut off what lies behind it.
             return Err(Errno::EFAULT);
         }
+        layout.check_seal(old.clone())?;
         check_address_space(&layout, new_len.saturating_sub(old_len))?;
         let mut reserved = None;
         if flags & MREMAP_FIXED != 0 {
@@ -282,6 +286,7 @@ impl Mm {
             if new_addr & (PAGE - 1) != 0 || (new.start < old.end && old.start < new.end) {
                 return Err(Errno::EINVAL);
             }
+            layout.check_seal(new.clone())?;
             reserved = Some(self.reserve_gaps(&layout, new)?);
         } else if new_len < old_len {
             // The kernel would unmap the tail; the parts of it that are the guest's only.
@@ -366,6 +371,9 @@ impl Mm {
             }
             layout.map.insert(old_top..new_top, Mapping::private(guest, Kind::Heap));
         } else if new_top < old_top {
+            if layout.check_seal(new_top..old_top).is_err() {
+                return end;
+            }
             for part in join(layout.map.overlapping(new_top..old_top).map(|(part, _)| part)) {
                 sys_munmap(self.host_addr(part.start), part.end - part.start);
             }
@@ -394,6 +402,7 @@ impl Mm {
             }
             let range = self.checked(at, size).map_err(|_| Errno::EINVAL)?;
             if flags & libc::SHM_REMAP != 0 {
+                layout.check_seal(range.clone())?;
                 reserved = Some(self.reserve_gaps(&layout, range)?);
             }
         }
@@ -420,7 +429,8 @@ impl Mm {
         if flags & libc::SHM_EXEC != 0 || self.read_implies_exec.load(Ordering::Relaxed) {
             guest |= prot::EXEC;
         }
-        let mapping = Mapping { prot: guest, shared: true, shm: Some(start), kind: Kind::Plain };
+        let mapping =
+            Mapping { prot: guest, shared: true, shm: Some(start), kind: Kind::Plain, sealed: false };
         let old = layout.map.insert(start..start + size, mapping);
         drop(layout);
         self.drop_code(&old);

@@ -13,6 +13,7 @@ mod advice;
 mod map;
 mod memory;
 mod range_map;
+mod seal;
 mod window;
 
 pub use range_map::RangeMap;
@@ -69,12 +70,14 @@ pub struct Mapping {
     pub shm: Option<u64>,
     /// What it is for.
     pub kind: Kind,
+    /// `mseal`: it stays as it is until the process ends or execs.
+    pub sealed: bool,
 }
 
 impl Mapping {
     /// Private memory of the given rights.
     pub const fn private(prot: u32, kind: Kind) -> Mapping {
-        Mapping { prot, shared: false, shm: None, kind }
+        Mapping { prot, shared: false, shm: None, kind, sealed: false }
     }
 
     fn executable(&self) -> bool {

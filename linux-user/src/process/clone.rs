@@ -416,7 +416,11 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     // Translation fetches code under its own lock, so that one comes before the map's.
     let engine_locks = engine.fork_guard();
     let mm_lock = mm.lock();
-    let tables = (crate::syscall::misc::freeze_limits(), crate::syscall::fs32::freeze());
+    let tables = (
+        crate::syscall::misc::freeze_limits(),
+        crate::syscall::fs32::freeze(),
+        crate::syscall::aio::freeze(),
+    );
     // Also the CPU's own signals: what is recorded in the child is then only what came for the child.
     host_signal::set_mask(host_signal::ALL_SIGNALS);
     // The C library's fork keeps its allocator's locks consistent, so it is taken whenever it can express the request.

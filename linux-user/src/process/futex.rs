@@ -6,7 +6,7 @@ use crate::process::exit;
 use crate::sys::{raw_syscall, safe_syscall};
 use crate::syscall::{SysCx, read_struct};
 use crate::task::{Leave, lock};
-use syscall_tables::{StructId, Ty, structs};
+use syscall_tables::{CallId, StructId, Ty, structs};
 
 const CMD_MASK: u64 = !(128 | 256);
 const WAIT: u64 = 0;
@@ -48,6 +48,45 @@ fn futex(cx: &mut SysCx<'_>, a: &[u64; 6], time: StructId) -> SysResult {
         _ => a[4],
     };
     safe_syscall(libc::SYS_futex, [word, a[1], a[2], fourth, second, a[5]])
+}
+
+/// The most futexes of one wait (FUTEX_WAITV_MAX).
+const MOST_WAITERS: u64 = 128;
+
+/// A list of futexes in the host's form.
+fn waiters(cx: &SysCx<'_>, addr: u64, count: u64) -> Result<Vec<[u64; 3]>, Errno> {
+    let ty = Ty::Struct(structs::FUTEX_WAITV);
+    let size = syscall_tables::element(ty, cx.abi).0 as u64;
+    (0..count)
+        .map(|index| {
+            let words = read_struct(cx, ty, addr.wrapping_add(index * size))?;
+            Ok([words[0], cx.mem.host_opt(words[1], 4)?, words[2]])
+        })
+        .collect()
+}
+
+/// `futex_waitv`
+pub fn sys_futex_waitv(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if cx.is_native() {
+        return safe_syscall(libc::SYS_futex_waitv, *a);
+    }
+    if a[1] == 0 || a[1] > MOST_WAITERS {
+        return Err(Errno::EINVAL);
+    }
+    let list = waiters(cx, a[0], a[1])?;
+    let time = if a[3] == 0 { Vec::new() } else { read_struct(cx, Ty::Struct(structs::TIMESPEC64), a[3])? };
+    let limit = if time.is_empty() { 0 } else { time.as_ptr() as u64 };
+    safe_syscall(libc::SYS_futex_waitv, [list.as_ptr() as u64, a[1], a[2], limit, a[4], 0])
+}
+
+/// `futex_requeue`: from the first of two futexes to the second.
+pub fn sys_futex_requeue(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let nr = i64::from(CallId::FutexRequeue.desc().host_nr);
+    if cx.is_native() || a[0] == 0 {
+        return safe_syscall(nr, *a);
+    }
+    let list = waiters(cx, a[0], 2)?;
+    safe_syscall(nr, [list.as_ptr() as u64, a[1], a[2], a[3], 0, 0])
 }
 
 /// `exit`: the run loop ends and its caller calls [`exit::leave_thread`].

@@ -12,7 +12,7 @@ mod sysroot;
 pub use clone::{sys_clone, sys_clone3, sys_fork, sys_vfork};
 pub use exec::{sys_execve, sys_execveat};
 pub use futex::{
-    sys_exit, sys_exit_group, sys_futex, sys_futex_time64, sys_get_robust_list, sys_set_robust_list,
-    sys_set_tid_address,
+    sys_exit, sys_exit_group, sys_futex, sys_futex_requeue, sys_futex_time64, sys_futex_waitv,
+    sys_get_robust_list, sys_set_robust_list, sys_set_tid_address,
 };
 pub use prctl::{sys_personality, sys_prctl};

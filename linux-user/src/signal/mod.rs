@@ -25,10 +25,12 @@
 
 mod action;
 mod info;
+mod old;
 mod syscalls;
 
 pub use action::{DefaultAction, SIG_DFL, SIG_IGN, SigAction, SigHand, caught, default_action, sa};
 pub use info::{SigInfo, code};
+pub use old::*;
 pub use syscalls::*;
 
 use crate::cpu::CpuState;
@@ -198,6 +200,11 @@ pub trait SignalArch {
     /// Whether `struct sigaction` has the restorer's word.
     fn sigaction_has_restorer(&self) -> bool {
         true
+    }
+
+    /// Which argument of the old `sigsuspend` is the set.
+    fn old_sigsuspend_set(&self) -> usize {
+        2
     }
     /// MINSIGSTKSZ.
     fn minimum_altstack(&self) -> u64 {

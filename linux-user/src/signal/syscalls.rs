@@ -66,9 +66,7 @@ pub fn sys_rt_sigaction(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     if a[3] != SET_SIZE {
         return Err(Errno::EINVAL);
     }
-    if !(1..=NSIG as i32).contains(&sig) || new != 0 && (sig == libc::SIGKILL || sig == libc::SIGSTOP) {
-        return Err(Errno::EINVAL);
-    }
+    check_signal(sig, new != 0)?;
     let word = cx.abi.info().word as u64;
     // Handler, flags, restorer (unless the architecture has no room for one), mask.
     let restorer = cx.arch.sigaction_has_restorer();
@@ -83,14 +81,7 @@ pub fn sys_rt_sigaction(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
             mask: read_set(cx, new + mask_at)?,
         })
     };
-    let former = match action {
-        Some(action) => cx.task.sighand.set(sig, action)?,
-        None => cx.task.sighand.get(sig),
-    };
-    if action.is_some_and(|action| action.handler == action::SIG_IGN && SYNC_MASK & bit(sig) != 0) {
-        // Ignoring a signal discards it where it is pending; for these we hold it.
-        let _ = cx.task.slots.take_of(bit(sig));
-    }
+    let former = change_action(cx, sig, action)?;
     if old != 0 {
         write_word(cx, old, former.handler)?;
         write_word(cx, old + word, former.flags)?;
@@ -100,6 +91,47 @@ pub fn sys_rt_sigaction(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         write_set(cx, old + mask_at, former.mask)?;
     }
     Ok(0)
+}
+
+/// A signal's number is one, and its action may be changed.
+fn check_signal(sig: i32, change: bool) -> Result<(), Errno> {
+    if !(1..=NSIG as i32).contains(&sig) || change && (sig == libc::SIGKILL || sig == libc::SIGSTOP) {
+        return Err(Errno::EINVAL);
+    }
+    Ok(())
+}
+
+/// Sets an action, if there is one to set; the former one.
+pub(super) fn change_action(
+    cx: &mut SysCx<'_>,
+    sig: i32,
+    action: Option<SigAction>,
+) -> Result<SigAction, Errno> {
+    check_signal(sig, action.is_some())?;
+    let Some(action) = action else { return Ok(cx.task.sighand.get(sig)) };
+    let former = cx.task.sighand.set(sig, action)?;
+    if action.handler == action::SIG_IGN && SYNC_MASK & bit(sig) != 0 {
+        // Ignoring a signal discards it where it is pending; for these we hold it.
+        let _ = cx.task.slots.take_of(bit(sig));
+    }
+    Ok(former)
+}
+
+/// Sets the thread's mask.
+pub(super) fn change_mask(cx: &mut SysCx<'_>, mask: u64) -> Result<(), Errno> {
+    let former = cx.task.blocked;
+    if mask == former {
+        return Ok(());
+    }
+    cx.task.note_blocked(mask);
+    cx.task.mask_stale = true;
+    // A signal that came before this call is delivered before it, if the new mask would block it; what the new mask lets
+    // in is delivered when this call returns.
+    if !super::sync_mask(cx.task) && cx.task.slots.recorded() & mask & !former != 0 {
+        cx.task.note_blocked(former);
+        return Err(Errno::ERESTARTNOINTR);
+    }
+    Ok(())
 }
 
 /// `rt_sigprocmask`
@@ -117,16 +149,7 @@ pub fn sys_rt_sigprocmask(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
             libc::SIG_SETMASK => set,
             _ => return Err(Errno::EINVAL),
         };
-        if mask != former {
-            cx.task.note_blocked(mask);
-            cx.task.mask_stale = true;
-            // A signal that came before this call is delivered before it, if the new mask would block it; what the new
-            // mask lets in is delivered when this call returns.
-            if !super::sync_mask(cx.task) && cx.task.slots.recorded() & mask & !former != 0 {
-                cx.task.note_blocked(former);
-                return Err(Errno::ERESTARTNOINTR);
-            }
-        }
+        change_mask(cx, mask)?;
     }
     if old != 0 {
         write_set(cx, old, former)?;
@@ -153,6 +176,11 @@ pub fn sys_rt_sigsuspend(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         return Err(Errno::EINVAL);
     }
     let mask = read_set(cx, a[0])? & !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
+    suspend(cx, mask)
+}
+
+/// Waits under another mask for a signal.
+pub(super) fn suspend(cx: &mut SysCx<'_>, mask: u64) -> SysResult {
     // Of the CPU's signals the host does not know that they are pending.
     if cx.task.slots.recorded() & SYNC_MASK & !mask != 0 {
         let kept = cx.task.blocked;

@@ -1,8 +1,10 @@
 //! Memory calls: arguments in, the address space ([`crate::mm::Mm`]) does the rest.
 
 use super::SysCx;
+use super::plain::{read_struct, write_struct};
 use crate::errno::{Errno, SysResult};
-use crate::sys::raw_syscall;
+use crate::sys::{raw_syscall, safe_syscall};
+use syscall_tables::Ty;
 
 const PAGE: u64 = crate::mm::PAGE;
 
@@ -40,6 +42,73 @@ pub fn sys_pkey_mprotect(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         return Err(Errno::EINVAL);
     }
     sys_mprotect(cx, a)
+}
+
+/// `pkey_alloc`: as on a processor that has none, after the kernel's checks.
+pub fn sys_pkey_alloc(_cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    const RIGHTS: u64 = 3;
+    Err(if a[0] != 0 || a[1] & !RIGHTS != 0 { Errno::EINVAL } else { Errno::ENOSPC })
+}
+
+/// `pkey_free`: none can have been allocated.
+pub fn sys_pkey_free(_cx: &mut SysCx<'_>, _a: &[u64; 6]) -> SysResult {
+    Err(Errno::EINVAL)
+}
+
+/// `map_shadow_stack`: as on a processor that has none.
+pub fn sys_map_shadow_stack(_cx: &mut SysCx<'_>, _a: &[u64; 6]) -> SysResult {
+    Err(Errno::EOPNOTSUPP)
+}
+
+/// `mseal`
+pub fn sys_mseal(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if a[2] != 0 {
+        return Err(Errno::EINVAL);
+    }
+    cx.task.mm.seal(a[0], a[1])
+}
+
+/// `remap_file_pages`
+pub fn sys_remap_file_pages(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if a[2] != 0 {
+        return Err(Errno::EINVAL);
+    }
+    cx.task.mm.remap_file_pages(a[0], a[1], a[3], a[4])
+}
+
+/// `move_pages`: a vector of addresses, whose nodes are asked for or wanted.
+pub fn sys_move_pages(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    if cx.is_native() {
+        return safe_syscall(libc::SYS_move_pages, *a);
+    }
+    const MOST: u64 = 1 << 20;
+    if a[1] > MOST {
+        return Err(Errno::E2BIG);
+    }
+    let (word, count) = (cx.abi.info().word as u64, a[1]);
+    let int = Ty::I32;
+    let page = |n: u64| cx.mem.host_opt(cx.read_long(a[2].wrapping_add(n * word))?, 0);
+    let pages = if a[2] == 0 { Vec::new() } else { (0..count).map(page).collect::<Result<Vec<_>, _>>()? };
+    let node = |n: u64| Ok(read_struct(cx, int, a[3].wrapping_add(4 * n))?[0] as i32);
+    let nodes: Vec<i32> =
+        if a[3] == 0 { Vec::new() } else { (0..count).map(node).collect::<Result<_, Errno>>()? };
+    let mut status = vec![0i32; count as usize];
+    let pointer = |given: u64, list: *const u8| if given == 0 { 0 } else { list as u64 };
+    let args = [
+        a[0],
+        count,
+        pointer(a[2], pages.as_ptr().cast()),
+        pointer(a[3], nodes.as_ptr().cast()),
+        status.as_mut_ptr() as u64,
+        a[5],
+    ];
+    let result = safe_syscall(libc::SYS_move_pages, args)?;
+    if a[4] != 0 {
+        for (n, value) in status.iter().enumerate() {
+            write_struct(cx, int, a[4].wrapping_add(4 * n as u64), &[*value as u32 as u64])?;
+        }
+    }
+    Ok(result)
 }
 
 /// `brk`

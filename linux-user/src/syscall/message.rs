@@ -2,7 +2,7 @@
 //! are converted through host copies. Guests with the host's form go straight to the kernel.
 
 use super::SysCx;
-use super::plain::{iovec, native, read_struct, write_struct};
+use super::plain::{iovec, native, read_struct, run, write_struct};
 use crate::errno::{Errno, SysResult};
 use crate::sys::{raw_syscall, safe_syscall};
 use syscall_tables::{CallId, HOST, StructId, Ty, element, layout, read_scalar, structs};
@@ -236,6 +236,16 @@ fn control_to_guest(cx: &SysCx<'_>, host: &[u8], room: usize) -> (Vec<u8>, bool)
         at = (at + len.next_multiple_of(8)).min(host.len());
     }
     (out, cut)
+}
+
+/// `send`: `sendto` without an address.
+pub fn sys_send(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    run(cx, CallId::Sendto.desc(), &[a[0], a[1], a[2], a[3], 0, 0])
+}
+
+/// `recv`: `recvfrom` without an address.
+pub fn sys_recv(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    run(cx, CallId::Recvfrom.desc(), &[a[0], a[1], a[2], a[3], 0, 0])
 }
 
 /// `sendmsg`

@@ -11,10 +11,9 @@ use syscall_tables::{HOST, Ty, layout, structs};
 /// `-r`: the kernel release that uname reports.
 pub static RELEASE: OnceLock<String> = OnceLock::new();
 
-/// `uname`: the host's, with the guest's machine.
-pub fn sys_uname(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
-    let ty = Ty::Struct(structs::UTSNAME);
-    let mut buffer = host_buffer(ty);
+/// `uname` as the guest is to see it, in the host's layout.
+pub(super) fn host_uname(cx: &SysCx<'_>) -> Result<Vec<u64>, Errno> {
+    let mut buffer = host_buffer(Ty::Struct(structs::UTSNAME));
     raw_syscall(libc::SYS_uname, [buffer.as_mut_ptr() as u64, 0, 0, 0, 0, 0])?;
     let places = layout(structs::UTSNAME, HOST);
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut buffer);
@@ -30,7 +29,39 @@ pub fn sys_uname(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     if let Some(release) = RELEASE.get() {
         put("release", release);
     }
-    write_struct(cx, ty, a[0], &buffer)?;
+    Ok(buffer)
+}
+
+/// `uname`: the host's, with the guest's machine.
+pub fn sys_uname(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let buffer = host_uname(cx)?;
+    write_struct(cx, Ty::Struct(structs::UTSNAME), a[0], &buffer)?;
+    Ok(0)
+}
+
+/// `nice`: adds to the thread's nice value, within its bounds.
+pub fn sys_nice(_cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    // The kernel gives twenty minus the value, which is never negative.
+    let now = 20 - raw_syscall(libc::SYS_getpriority, [libc::PRIO_PROCESS as u64, 0, 0, 0, 0, 0])? as i64;
+    let next = (now + i64::from((a[0] as i32).clamp(-40, 40))).clamp(-20, 19);
+    let args = [libc::PRIO_PROCESS as u64, 0, next as u64, 0, 0, 0];
+    raw_syscall(libc::SYS_setpriority, args).map_err(|errno| {
+        // `nice` says EPERM where `setpriority` says EACCES.
+        if errno == Errno::EACCES { Errno::EPERM } else { errno }
+    })
+}
+
+/// `ustat`: free blocks (a word) and inodes, and two names of six characters that are never filled in.
+pub fn sys_ustat(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    let mut host = [0u8; 32];
+    raw_syscall(libc::SYS_ustat, [a[0], host.as_mut_ptr() as u64, 0, 0, 0, 0])?;
+    // The host's first field has four bytes and padding to the inode count, a word; so it is on every 64-bit arch.
+    let blocks = u32::from_ne_bytes([host[0], host[1], host[2], host[3]]);
+    let inodes = u64::from_ne_bytes(host[8..16].try_into().expect("8 bytes"));
+    let word = cx.abi.info().word as u64;
+    cx.mem.zero(a[1], 2 * word as usize + 12)?;
+    cx.write_int(a[1], blocks as i32)?;
+    cx.write_long(a[1] + word, inodes)?;
     Ok(0)
 }
 

@@ -4,15 +4,19 @@
 //! name runs: `plain`), has a handler here or in the process, memory or signal code, or is ENOSYS, said once in the log.
 //! Handlers get a [`SysCx`] and return `Result<u64, Errno>`; the codes 512..516 are the signal code's business.
 
+pub mod aio;
+pub mod events;
 pub mod fast;
 pub mod fcntl;
 pub mod fs;
 pub mod fs32;
 pub mod ioctl;
 pub mod ipc;
+pub mod keys;
 pub mod memory;
 pub mod message;
 pub mod misc;
+pub mod old;
 mod plain;
 pub mod poll;
 pub mod time;
@@ -147,12 +151,27 @@ pub fn dispatch(cx: &mut SysCx<'_>, number: u64, args: &[u64; 6]) -> SysResult {
         say_once(number as usize % ONCE_BITS, || format!("Unknown syscall {number}"));
         return Err(Errno::ENOSYS);
     };
-    if cx.abi.info().word == 8 {
+    match old::unpack(cx, call, args) {
+        None => call_with(cx, call, args),
+        Some(Ok(inner)) => {
+            let result = call_with(cx, inner.call, &inner.regs)?;
+            match inner.store {
+                Some(at) => cx.write_long(at, result).map(|()| 0),
+                None => Ok(result),
+            }
+        }
+        Some(Err(errno)) => Err(errno),
+    }
+}
+
+/// Executes a call whose arguments are as registers hold them.
+fn call_with(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
+    let info = cx.abi.info();
+    if info.word == 8 && !info.big_endian {
         return if strace::enabled() { strace::traced(cx, call, args, run) } else { run(cx, call, args) };
     }
-    let args = &syscall_tables::widen(cx.abi.info(), call.desc(), args);
-    let none = call.desc().level_on(cx.abi) == Level::None;
-    let run = if none { refused } else { run };
+    let args = &syscall_tables::widen(info, call.desc(), args);
+    let run = if call.desc().level_on(cx.abi).works() { run } else { refused };
     if strace::enabled() { strace::traced(cx, call, args, run) } else { run(cx, call, args) }
 }
 
@@ -171,7 +190,7 @@ fn run(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
             let desc = call.desc();
             match desc.level {
                 Level::Plain => plain::run(cx, desc, args),
-                Level::Handler | Level::None => {
+                Level::Handler | Level::None | Level::Never => {
                     say_once(ONCE_BITS + call as usize % ONCE_BITS, || {
                         format!("Unsupported syscall: {} ({})", desc.name, desc.note)
                     });

@@ -5,7 +5,7 @@ use super::plain::{fd_set_in, fd_set_out, read_struct, write_struct};
 use crate::errno::{Errno, SysResult};
 use crate::signal::with_temporary_mask;
 use crate::sys::{raw_syscall, safe_syscall};
-use syscall_tables::{CallId, HOST, StructId, Ty, element, read_scalar, same_layout, structs};
+use syscall_tables::{HOST, StructId, Ty, element, read_scalar, same_layout, structs};
 
 /// A signal set of the kernel's size; zero address means none was given.
 fn sigset(cx: &SysCx<'_>, addr: u64, size: u64) -> Result<Option<u64>, Errno> {
@@ -96,12 +96,7 @@ pub fn sys_pselect6_time64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 }
 
 fn wait_select(cx: &mut SysCx<'_>, a: &[u64; 6], time_ty: StructId) -> SysResult {
-    let mask = if a[5] == 0 {
-        None
-    } else {
-        let raw = read_struct(cx, Ty::Struct(structs::SIGSET_ARG), a[5])?;
-        sigset(cx, raw[0], raw[1])?
-    };
+    let mask = packed_sigset(cx, a[5])?;
     let mut time = timespec(cx, time_ty, a[4])?;
     let direct = cx.abi.same_data_model(HOST);
     // More descriptors than a process can have are as many as it can have.
@@ -175,22 +170,13 @@ fn wait_epoll(cx: &mut SysCx<'_>, a: &[u64; 6], timeout: u64, call: i64) -> SysR
     Ok(ready)
 }
 
-/// `io_pgetevents`: the last argument points to the address and size of the mask.
-pub fn sys_io_pgetevents(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
-    let mask = if a[5] == 0 {
-        None
-    } else {
-        let raw = read_struct(cx, Ty::Struct(structs::SIGSET_ARG), a[5])?;
-        sigset(cx, raw[0], raw[1])?
-    };
-    let mut time = timespec(cx, structs::TIMESPEC, a[4])?;
-    let (events, t) = (cx.mem.host_opt(a[3], 0)?, time.pointer());
-    with_temporary_mask(cx.task, mask, |_, mask| {
-        let (m, n) = mask_arg(&mask);
-        let pack = [m, n];
-        let p = if mask.is_some() { pack.as_ptr() as u64 } else { 0 };
-        safe_syscall(i64::from(CallId::IoPgetevents.desc().host_nr), [a[0], a[1], a[2], events, t, p])
-    })
+/// A mask given by the address of its address and size, or none.
+pub(super) fn packed_sigset(cx: &SysCx<'_>, addr: u64) -> Result<Option<u64>, Errno> {
+    if addr == 0 {
+        return Ok(None);
+    }
+    let raw = read_struct(cx, Ty::Struct(structs::SIGSET_ARG), addr)?;
+    sigset(cx, raw[0], raw[1])
 }
 
 /// Rings are the kernel's own memory, so they are offered only where their contents mean the same on both sides: data laid
