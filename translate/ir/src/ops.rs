@@ -318,7 +318,8 @@ ops! {
     InvalCode "invalcode" (X) -> Void, None, Call;
 
     // --- floating-point and saturation status ---------------------------------------------------------
-    /// Sticky flags: bit 0 invalid, 1 divide by zero, 2 overflow, 3 underflow, 4 inexact, 7 input denormal.
+    /// Sticky flags: bit 0 invalid, 1 divide by zero, 2 overflow, 3 underflow, 4 inexact, 7 input denormal. Under
+    /// `NanRule::X86` operations raise the last one for denormals they use; with imm 1 what the host raised so counts.
     GetFpFlags "getfpflags" () -> W, None, ReadState;
     /// Replaces the sticky flags.
     SetFpFlags "setfpflags" (W) -> Void, None, WriteState;
@@ -346,6 +347,8 @@ ops! {
     VGetU "vgetu" (V) -> T, Vec, Pure;
     /// Bit i is the top bit of lane i.
     VMask "vmask" (V) -> T, Vec, Pure;
+    /// Lane i is all ones if bit imm + i of the integer is set, else zero.
+    VFromMask "vfrommask" (T) -> V, Vec, Pure;
     /// Lane imm, sign-extended.
     VGetS "vgets" (V) -> T, Vec, Pure;
     /// Even result lanes from the low halves: a0 b0 a1 b1 ...
@@ -364,6 +367,13 @@ ops! {
     VExt "vext" (V, V) -> V, Vec, Pure;
     /// (base, table, index): byte i = index[i] - 16*imm in 0..16 ? table[that] : base[i]. Lane B.
     VTbl "vtbl" (V, V, V) -> V, Vec, Pure;
+    /// Lanes H, S or D, all 16 bytes: byte i of imm says where lane i comes from: lane n of a (n), lane n of b (lanes + n), or
+    /// zero (0x80).
+    VPerm "vperm" (V, V) -> V, Vec, Pure;
+    /// (a, index), lane B, all 16 bytes: byte i = index[i] has its top bit set ? 0 : a[index[i] mod 16].
+    VShufB "vshufb" (V, V) -> V, Vec, Pure;
+    /// (mask, a, b): the top bit of the mask's lane ? the lane of a : that of b
+    VBlendT "vblendt" (V, V, V) -> V, Vec, Pure;
     /// Lanes reversed within containers of (1 << imm) bytes.
     VRev "vrev" (V) -> V, Vec, Pure;
 
@@ -382,6 +392,11 @@ ops! {
     VNot "vnot" (V) -> V, Vec, Pure;
     /// (mask & a) | (!mask & b); arguments (mask, a, b)
     VBsl "vbsl" (V, V, V) -> V, Vec, Pure;
+
+    /// (a, b, c): each bit is the bit of imm whose number is that of a, b, c, a uppermost
+    VTern "vtern" (V, V, V) -> V, Vec, Pure;
+    /// Z: a & b is zero; C: b & !a is zero; the other flags are clear. All 16 bytes.
+    VTest "vtest" (V, V) -> F, Vec, Pure;
 
     // --- vectors: integer lanes ------------------------------------------------------------------------
     /// a + b
@@ -462,13 +477,13 @@ ops! {
     VQrshlU "vqrshlu" (V, V) -> V, Vec, Sticky;
     /// signed a << imm, saturating to unsigned
     VQshluI "vqshlui" (V) -> V, Vec, Sticky;
-    /// signed saturating a + b
+    /// signed saturating a + b; imm 1 = the sticky flag stays as it is
     VQaddS "vqadds" (V, V) -> V, Vec, Sticky;
-    /// unsigned saturating a + b
+    /// unsigned saturating a + b; imm 1 = the sticky flag stays as it is
     VQaddU "vqaddu" (V, V) -> V, Vec, Sticky;
-    /// signed saturating a - b
+    /// signed saturating a - b; imm 1 = the sticky flag stays as it is
     VQsubS "vqsubs" (V, V) -> V, Vec, Sticky;
-    /// unsigned saturating a - b
+    /// unsigned saturating a - b; imm 1 = the sticky flag stays as it is
     VQsubU "vqsubu" (V, V) -> V, Vec, Sticky;
     /// signed a + unsigned b, saturated as signed (Arm SUQADD)
     VSuqadd "vsuqadd" (V, V) -> V, Vec, Sticky;
@@ -514,6 +529,44 @@ ops! {
     VPmul "vpmul" (V, V) -> V, Vec, Pure;
     /// Carry-less widening product: result lane H (8 products of bytes) or Q (one of 64 bits); imm as vwidens.
     VPmull "vpmull" (V, V) -> V, Vec, Pure;
+    /// Lanes of double width of a then of b, signed, saturated as signed. Shape is the result's, all 16 bytes.
+    VPackS "vpacks" (V, V) -> V, Vec, Pure;
+    /// the same, saturated as unsigned
+    VPackU "vpacku" (V, V) -> V, Vec, Pure;
+    /// high half of a * b, signed (lane H)
+    VMulHS "vmulhs" (V, V) -> V, Vec, Pure;
+    /// unsigned
+    VMulHU "vmulhu" (V, V) -> V, Vec, Pure;
+    /// (a * b >> 14) + 1 >> 1, signed, low half (lane H)
+    VMulHR "vmulhr" (V, V) -> V, Vec, Pure;
+    /// Products of adjacent signed half-width lanes added in pairs, wrapping. Shape is the result's (lane S).
+    VMaddS "vmadds" (V, V) -> V, Vec, Pure;
+    /// a unsigned, b signed, saturating (lane H)
+    VMaddUs "vmaddus" (V, V) -> V, Vec, Pure;
+    /// Sum of the absolute differences of eight unsigned bytes (lane D).
+    VSad "vsad" (V, V) -> V, Vec, Pure;
+    /// Products of the low halves of the lanes, signed
+    VMulLoS "vmullos" (V, V) -> V, Vec, Pure;
+    /// unsigned
+    VMulLoU "vmullou" (V, V) -> V, Vec, Pure;
+    /// a << the low 64 bits of b (zero from the width on)
+    VShlX "vshlx" (V, V) -> V, Vec, Pure;
+    /// a >> the low 64 bits of b, unsigned
+    VShrX "vshrx" (V, V) -> V, Vec, Pure;
+    /// a >> the low 64 bits of b, signed (the sign from the width on)
+    VSarX "vsarx" (V, V) -> V, Vec, Pure;
+    /// a << the lane of b, unsigned (zero from the width on)
+    VShlV "vshlv" (V, V) -> V, Vec, Pure;
+    /// a >> the lane of b, unsigned
+    VShrV "vshrv" (V, V) -> V, Vec, Pure;
+    /// a >> the lane of b, signed
+    VSarV "vsarv" (V, V) -> V, Vec, Pure;
+    /// a rotated left by the lane of b modulo the width
+    VRolV "vrolv" (V, V) -> V, Vec, Pure;
+    /// The lane of b: negative ? -a : zero ? 0 : a
+    VSign "vsign" (V, V) -> V, Vec, Pure;
+    /// Adjacent pairs of a then of b: even lane - odd lane.
+    VPsub "vpsub" (V, V) -> V, Vec, Pure;
     /// Adjacent pairs of a then of b added.
     VPadd "vpadd" (V, V) -> V, Vec, Pure;
     /// pairwise signed maximum
@@ -568,6 +621,8 @@ ops! {
     VUrsqrte "vursqrte" (V) -> V, Vec, Pure;
 
     // --- floating point, lanes of H, S or D --------------------------------------------------------------
+    // Of add, sub, mul, div, max and min: imm 1 = the bits above the active lanes are those of a.
+    // Max and min under `NanRule::X86`: the second operand if one is a NaN or both are zero; any NaN is invalid.
     /// a + b
     FAdd "fadd" (V, V) -> V, Fp, Sticky;
     /// a - b
@@ -580,7 +635,7 @@ ops! {
     FDiv "fdiv" (V, V) -> V, Fp, Sticky;
     /// square root
     FSqrt "fsqrt" (V) -> V, Fp, Sticky;
-    /// (acc, a, b): acc + a*b, fused; imm bit 0 negates a first, bit 1 negates acc first
+    /// (acc, a, b): acc + a*b, fused; imm bit 0 negates a first, bit 1 negates acc first, bit 2 turns bit 1 round in odd lanes
     FMa "fma" (V, V, V) -> V, Fp, Sticky;
     /// IEEE 754-2019 maximum: NaN if either is; +0 > -0
     FMax "fmax" (V, V) -> V, Fp, Sticky;
@@ -606,6 +661,14 @@ ops! {
     FAbs "fabs" (V) -> V, Vec, Pure;
     /// Compares lane 0: less N, equal Z C, greater C, unordered C V; imm 1 = quiet NaNs signal too
     FCmp "fcmp" (V, V) -> F, Fp, Sticky;
+    /// Compares lane 0: less C, equal Z, greater none, unordered Z C P; imm 1 = quiet NaNs signal too
+    FComi "fcomi" (V, V) -> F, Fp, Sticky;
+    /// mask of the relations in imm: bit 0 less, 1 equal, 2 greater, 3 unordered; bit 4 = quiet NaNs signal too
+    FCmpP "fcmpp" (V, V) -> V, Fp, Sticky;
+    /// a - b in even lanes, a + b in odd ones
+    FAddSub "faddsub" (V, V) -> V, Fp, Sticky;
+    /// Adjacent pairs of the concatenation a:b: even lane - odd lane
+    FPsub "fpsub" (V, V) -> V, Fp, Sticky;
     /// mask a == b (quiet)
     FCmpEq "fcmpeq" (V, V) -> V, Fp, Sticky;
     /// mask a >= b (signalling)

@@ -669,13 +669,23 @@ impl RegionMaker<'_> {
                 let log = bits.trailing_zeros() as usize - 3;
                 imm = (log + 1 + self.rng.below(3 - log)) as u64;
             }
+            Op::VFromMask => imm = self.rng.below(32) as u64,
+            Op::VTern => imm &= 255,
+            Op::FCmpP => imm &= 31,
+            Op::VPerm => {
+                let mut bytes = [0u8; 8];
+                for b in &mut bytes {
+                    *b = if self.rng.one_in(8) { 0x80 } else { self.rng.below(2 * lanes as usize) as u8 };
+                }
+                imm = u64::from_le_bytes(bytes);
+            }
             Op::VExt => imm %= if let Attr::Vec(s) = attr { s.bytes() as u64 } else { 16 },
             Op::VTbl => imm = self.rng.below(4) as u64,
             Op::FToS | Op::FToU | Op::SToF | Op::UToF => imm = self.rng.below(width(t) as usize) as u64,
             Op::VFToS | Op::VFToU | Op::VSToF | Op::VUToF => imm = self.rng.below(16) as u64,
             Op::FCvt => imm = self.rng.pick(&[0, 0, 1]),
             Op::FWidenH => imm = self.rng.pick(&[0, 4]),
-            Op::FMa => imm &= 3,
+            Op::FMa => imm &= 7,
             Op::CondFlags | Op::Const | Op::Addr | Op::VConst => {}
             Op::Sm3Tt1A | Op::Sm3Tt1B | Op::Sm3Tt2A | Op::Sm3Tt2B => imm &= 3,
             _ if matches!(attr, Attr::Vec(_) | Attr::Fp(_)) => imm &= 1,
@@ -726,6 +736,12 @@ impl RegionMaker<'_> {
             AttrKind::Vec => {
                 let lanes: &[Size] = match op {
                     Op::VConst => &[D],
+                    Op::VPerm => &[H, S, D],
+                    Op::VPackS | Op::VPackU => &[B, H, S],
+                    Op::VMulHS | Op::VMulHU | Op::VMulHR | Op::VMaddUs => &[H],
+                    Op::VMaddS => &[S],
+                    Op::VSad | Op::VMulLoS | Op::VMulLoU => &[D],
+                    Op::VShufB => &[B],
                     Op::VTbl | Op::VExt | Op::VPmul | Op::VCnt => &[B],
                     Op::VRev => &[B, H, S],
                     Op::VQdmulh | Op::VQrdmulh | Op::VQrdmlah | Op::VQrdmlsh => &[H, S],
@@ -752,7 +768,23 @@ impl RegionMaker<'_> {
                 let mut s = self.shape(lanes);
                 let full = matches!(
                     op,
-                    Op::VWidenS | Op::VWidenU | Op::VMullS | Op::VMullU | Op::VQdmull | Op::VPmull
+                    Op::VWidenS
+                        | Op::VWidenU
+                        | Op::VMullS
+                        | Op::VMullU
+                        | Op::VQdmull
+                        | Op::VPmull
+                        | Op::VPerm
+                        | Op::VPackS
+                        | Op::VPackU
+                        | Op::VShufB
+                        | Op::VMaddS
+                        | Op::VMaddUs
+                        | Op::VSad
+                        | Op::VMulLoS
+                        | Op::VMulLoU
+                        | Op::VPsub
+                        | Op::VTest
                 );
                 let narrow = op.info().text.contains("narrow") || op.info().text.contains("shrn");
                 let matrix = matches!(op, Op::VMmlaS | Op::VMmlaU | Op::VMmlaUs);
@@ -773,10 +805,10 @@ impl RegionMaker<'_> {
                 };
                 let pairs = matches!(
                     op,
-                    Op::FPadd | Op::FPmax | Op::FPmin | Op::FPmaxNm | Op::FPminNm | Op::FCadd | Op::FCmla
+                    Op::FPadd | Op::FPsub | Op::FPmax | Op::FPmin | Op::FPmaxNm | Op::FPminNm | Op::FCadd | Op::FCmla
                 );
                 match op {
-                    Op::FCmp | Op::FJcvt => fp.shape = Shape::scalar(fp.shape.lane),
+                    Op::FCmp | Op::FComi | Op::FJcvt => fp.shape = Shape::scalar(fp.shape.lane),
                     Op::FWidenH | Op::BfMmla => fp.shape = Shape::new(S, 4),
                     _ if pairs || op == Op::BfDot => fp.shape = Shape::full(fp.shape.lane, true),
                     _ => {}

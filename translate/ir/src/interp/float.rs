@@ -22,6 +22,7 @@ pub fn env(rules: FpRules, round: Round, dynamic: u32) -> Env {
         NanRule::Default => (sf::NanRule::Default, rules.alternate),
         NanRule::X86 => (sf::NanRule::FirstOperand, true),
     };
+    let x86 = rules.nan == NanRule::X86;
     Env {
         round: match round {
             Round::Dynamic => match dynamic {
@@ -40,7 +41,7 @@ pub fn env(rules: FpRules, round: Round, dynamic: u32) -> Env {
         },
         nan,
         negative_default_nan: negative,
-        int_invalid: sf::IntInvalid::NanIsZero,
+        int_invalid: if x86 { sf::IntInvalid::Indefinite } else { sf::IntInvalid::NanIsZero },
         tininess: if rules.tiny_before && !rules.alternate {
             sf::Tininess::Before
         } else {
@@ -48,11 +49,12 @@ pub fn env(rules: FpRules, round: Round, dynamic: u32) -> Env {
         },
         flush_in: rules.flush_in,
         // Flushing inputs alone is the mode that raises nothing.
-        quiet_flush_in: rules.flush_in && (rules.alternate || !rules.flush_out),
+        quiet_flush_in: rules.flush_in && (x86 || rules.alternate || !rules.flush_out),
         flush_out: rules.flush_out,
         flush_in16: rules.flush_half,
         flush_out16: rules.flush_half,
         alternate: rules.alternate,
+        report_denormals: x86,
         flags: 0,
     }
 }
@@ -83,7 +85,7 @@ impl Lanes {
 
     /// Negates as the alternate behaviour wants it: NaNs stay.
     fn neg(&self, a: u64) -> u64 {
-        if self.env.alternate && self.format.is_nan(a) { a } else { a ^ self.format.sign_bit() }
+        if (self.env.alternate || self.env.report_denormals) && self.format.is_nan(a) { a } else { a ^ self.format.sign_bit() }
     }
 
     /// A result from its lanes, with the flags they raise.
@@ -128,10 +130,10 @@ pub(super) fn pairwise(fp: Fp, state: &mut FpState, a: u128, b: u128, op: Binary
 }
 
 pub(super) fn max(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
-    sf::min_max(e, f, MinMax::Max, a, b)
+    sf::min_max(e, f, if e.report_denormals { MinMax::MaxSelect } else { MinMax::Max }, a, b)
 }
 pub(super) fn min(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
-    sf::min_max(e, f, MinMax::Min, a, b)
+    sf::min_max(e, f, if e.report_denormals { MinMax::MinSelect } else { MinMax::Min }, a, b)
 }
 pub(super) fn max_num(e: &mut Env, f: Format, a: u64, b: u64) -> u64 {
     sf::min_max(e, f, MinMax::MaxNum, a, b)
@@ -166,7 +168,7 @@ pub(super) fn fma(fp: Fp, state: &mut FpState, acc: u128, a: u128, b: u128, imm:
         if imm & 1 != 0 {
             x = l.neg(x);
         }
-        if imm & 2 != 0 {
+        if (imm & 2 != 0) != (imm & 4 != 0 && i & 1 != 0) {
             c = l.neg(c);
         }
         sf::fused_mul_add(&mut l.env, l.format, c, x, y)
@@ -185,6 +187,42 @@ pub(super) fn compare(fp: Fp, state: &mut FpState, a: u128, b: u128, signalling:
         Relation::Greater => 0b0010,
         Relation::Unordered => 0b0011,
     }
+}
+
+/// Compares lane 0 into Z, C and P.
+pub(super) fn compare_parity(fp: Fp, state: &mut FpState, a: u128, b: u128, signalling: bool) -> u128 {
+    let mut l = Lanes::new(fp, state);
+    let (x, y) = (get(a, l.bits(), 0), get(b, l.bits(), 0));
+    let r = sf::compare(&mut l.env, l.format, x, y, signalling);
+    state.flags |= l.env.flags;
+    match r {
+        Relation::Less => 0b00_0010,
+        Relation::Equal => 0b00_0100,
+        Relation::Greater => 0,
+        Relation::Unordered => 0b01_0110,
+    }
+}
+
+/// Masks of the lanes whose relation is among those of `imm`; see [`crate::Op::FCmpP`].
+pub(super) fn compare_lanes(fp: Fp, state: &mut FpState, a: u128, b: u128, imm: u64) -> u128 {
+    Lanes::new(fp, state).build(state, |l, i| {
+        let (x, y) = (get(a, l.bits(), i), get(b, l.bits(), i));
+        let n = match sf::compare(&mut l.env, l.format, x, y, imm & 16 != 0) {
+            Relation::Less => 0,
+            Relation::Equal => 1,
+            Relation::Greater => 2,
+            Relation::Unordered => 3,
+        };
+        mask(imm >> n & 1 != 0)
+    })
+}
+
+/// Differences in even lanes, sums in odd ones.
+pub(super) fn add_sub(fp: Fp, state: &mut FpState, a: u128, b: u128) -> u128 {
+    Lanes::new(fp, state).build(state, |l, i| {
+        let (x, y) = (get(a, l.bits(), i), get(b, l.bits(), i));
+        if i & 1 == 0 { sf::sub(&mut l.env, l.format, x, y) } else { sf::add(&mut l.env, l.format, x, y) }
+    })
 }
 
 pub(super) fn round_to_int(fp: Fp, state: &mut FpState, a: u128, exact: bool) -> u128 {

@@ -8,6 +8,7 @@ mod crypto;
 mod eval;
 mod float;
 mod int;
+mod lanes;
 mod mem;
 mod saturate;
 #[cfg(test)]

@@ -93,7 +93,7 @@ pub(super) fn unpack_raw(f: Format, a: u64) -> Unpacked {
 /// Raises input-denormal for denormal operands that were used, where the environment asks for it.
 #[inline]
 pub(super) fn used_denormals(env: &mut Env, f: Format, any: bool) {
-    if any && env.alternate && f.exp_bits != 5 {
+    if any && (env.alternate || env.report_denormals) && f.exp_bits != 5 {
         env.raise(INPUT_DENORMAL);
     }
 }

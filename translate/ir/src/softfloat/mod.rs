@@ -229,6 +229,8 @@ pub struct Env {
     /// The alternate behaviour: denormal operands that are used raise input-denormal, min and max return the second
     /// operand for NaNs and zeros, estimates flush and raise nothing.
     pub alternate: bool,
+    /// Denormal operands that are used raise input-denormal (not those of conversions from 16 bits).
+    pub report_denormals: bool,
     /// Exceptions raised, as the constants of this module.
     pub flags: u32,
 }
