@@ -35,6 +35,6 @@ pub fn table() -> Vec<HelperDesc> {
     group(SYSTEM, trans_system::helpers());
     group(STRING, crate::trans_string::helpers());
     group(X87, Vec::new());
-    group(VECTOR, Vec::new());
+    group(VECTOR, crate::vector::helpers());
     all
 }

@@ -2,7 +2,7 @@
 //!
 //! Front ends build [`Region`]s with a [`Builder`]; passes rewrite them; back ends compile them; the interpreter
 //! defines what each operation means. Nothing here names a guest or a host.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod backend;
 mod builder;

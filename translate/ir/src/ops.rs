@@ -683,6 +683,10 @@ ops! {
     FRecpe "frecpe" (V) -> V, Fp, Sticky;
     /// Reciprocal square root estimate (Arm FRSQRTE)
     FRsqrte "frsqrte" (V) -> V, Fp, Sticky;
+    /// Reciprocal estimate with an error below 1.5 * 2^-12, S lanes: what the host's own instruction gives. No flags.
+    FRcp "frcp" (V) -> V, Vec, Pure;
+    /// Estimate of the reciprocal square root, likewise
+    FRsqrt "frsqrt" (V) -> V, Vec, Pure;
     /// 2 - a*b fused (Arm FRECPS)
     FRecps "frecps" (V, V) -> V, Fp, Sticky;
     /// (3 - a*b) / 2 fused (Arm FRSQRTS)

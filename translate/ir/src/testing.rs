@@ -751,7 +751,7 @@ impl RegionMaker<'_> {
                     Op::VQdmull => &[S, D],
                     Op::VPmull => &[H, Q],
                     Op::VDotS | Op::VDotU | Op::VDotUs | Op::VMmlaS | Op::VMmlaU | Op::VMmlaUs => &[S],
-                    Op::VUrecpe | Op::VUrsqrte => &[S],
+                    Op::VUrecpe | Op::VUrsqrte | Op::FRcp | Op::FRsqrt => &[S],
                     Op::VRedAddlS | Op::VRedAddlU | Op::VNarrow => &[B, H, S],
                     Op::VQnarrowS
                     | Op::VQnarrowU

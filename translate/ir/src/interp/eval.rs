@@ -374,6 +374,8 @@ fn eval_vector(inst: &Inst, args: &[u128; 4], fp: &mut FpState) -> u128 {
         Op::VMmlaUs => vec::matrix(a, b, c, false, true),
         Op::VUrecpe => vec::unsigned_estimate(s, a, false),
         Op::VUrsqrte => vec::unsigned_estimate(s, a, true),
+        Op::FRcp => map1(s, a, |x| float::host_estimate(x as u32, false).into()),
+        Op::FRsqrt => map1(s, a, |x| float::host_estimate(x as u32, true).into()),
         Op::FNeg => map1(s, a, |x| x ^ 1 << (bits - 1)),
         Op::FAbs => map1(s, a, |x| x & !(1 << (bits - 1))),
         op => panic!("{op:?} is not an integer vector operation"),

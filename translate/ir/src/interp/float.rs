@@ -390,3 +390,33 @@ pub(super) fn bf_matrix(fp: Fp, acc: u128, a: u128, b: u128) -> u128 {
         })
     })
 }
+
+/// The host's estimate of 1/x or 1/sqrt(x): its makers do not publish their tables.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "the instruction has no safe name")]
+pub(super) fn host_estimate(x: u32, root: bool) -> u32 {
+    use std::arch::x86_64::{_mm_cvtss_f32, _mm_rcp_ss, _mm_rsqrt_ss, _mm_set_ss};
+    // SAFETY: SSE is part of this architecture.
+    unsafe {
+        let x = _mm_set_ss(f32::from_bits(x));
+        let r = if root { _mm_rsqrt_ss(x) } else { _mm_rcp_ss(x) };
+        _mm_cvtss_f32(r).to_bits()
+    }
+}
+
+/// Elsewhere: the exact value rounded to 12 bits, which is within the error bound.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn host_estimate(bits: u32, root: bool) -> u32 {
+    let x = f32::from_bits(bits);
+    let sign = bits & 0x8000_0000;
+    if x.is_nan() {
+        return bits | 0x40_0000;
+    }
+    let x = if x.is_subnormal() { f32::from_bits(sign) } else { x };
+    if root && x < 0.0 {
+        return 0xffc0_0000;
+    }
+    let r = if root { 1.0 / x.sqrt() } else { 1.0 / x };
+    let r = if r.is_subnormal() { f32::from_bits(sign) } else { r };
+    if r.is_finite() { r.to_bits().wrapping_add(0x7ff) & !0xfff } else { r.to_bits() }
+}
