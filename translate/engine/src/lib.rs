@@ -295,7 +295,8 @@ impl Engine {
 
     /// Reads and replaces sticky floating-point flags from outside translated code (signal frames, clone).
     pub fn fp_flags(&self, cpu: &CpuState) -> u32 {
-        cpu.header().fp_flags | self.back_end().fpcr_flags(cpu.header().guest_fpcr)
+        let host = self.back_end().fpcr_flags(cpu.header().guest_fpcr);
+        cpu.header().fp_flags | if self.guest().reports_denormals() { host } else { host & !0x80 }
     }
 
     /// Sets sticky flags and the dynamic rounding mode (as the `SetFpFlags` and `SetRound` ops).

@@ -65,6 +65,10 @@ impl Guest for X86 {
         self.cpu.bits
     }
 
+    fn reports_denormals(&self) -> bool {
+        true
+    }
+
     fn slots(&self) -> &SlotTable {
         &self.slots
     }

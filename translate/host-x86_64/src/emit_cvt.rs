@@ -238,7 +238,14 @@ impl VecCx<'_> {
         use V::*;
         let double = is_double(&fp)?;
         let signed = inst.op == Op::VFToS;
-        if matches!(fp.round, Round::Dynamic | Round::Odd) {
+        let other = match inst.attr {
+            Attr::FpCvt(_, size) => size,
+            _ => fp.shape.lane,
+        };
+        if fp.rules.nan == NanRule::X86 {
+            return self.indefinite_lanes(&fp, other, signed, d, s);
+        }
+        if other != fp.shape.lane || matches!(fp.round, Round::Dynamic | Round::Odd) {
             return None;
         }
         let row = match (double, signed) {
@@ -305,6 +312,37 @@ impl VecCx<'_> {
         Some(self.finish(Some(cold), d, r, bytes))
     }
 
+    /// Whole vectors to integers where what has no value becomes the host's indefinite integer.
+    fn indefinite_lanes(&mut self, fp: &Fp, other: Size, signed: bool, d: Xmm, s: Xmm) -> Option<Guard> {
+        use V::*;
+        let cut = match fp.round {
+            Round::Zero => true,
+            Round::Dynamic => false,
+            _ => return None,
+        };
+        if fp.shape.bytes() != 16 {
+            return None;
+        }
+        let row = match (fp.shape.lane, other, signed, cut) {
+            (Size::S, Size::S, true, true) => Cvttps2dq,
+            (Size::S, Size::S, true, false) => Cvtps2dq,
+            (Size::S, Size::S, false, true) => Vcvttps2udq,
+            (Size::S, Size::S, false, false) => Vcvtps2udq,
+            (Size::D, Size::S, true, true) => Cvttpd2dq,
+            (Size::D, Size::S, true, false) => Cvtpd2dq,
+            (Size::D, Size::D, true, true) => Vcvttpd2qq,
+            (Size::D, Size::D, true, false) => Vcvtpd2qq,
+            (Size::D, Size::D, false, true) => Vcvttpd2uqq,
+            (Size::D, Size::D, false, false) => Vcvtpd2uqq,
+            _ => return None,
+        };
+        if !self.a.has_v(row) {
+            return None;
+        }
+        self.v2(row, d, s);
+        Some(self.unguarded())
+    }
+
     /// Floating point to a general register; `None` without an inline form. `wide`: the result is I64.
     pub fn emit_fp_to_int(&mut self, inst: &Inst, d: Gp, wide: bool, s: Xmm) -> Option<Guard> {
         use V::*;
@@ -321,6 +359,10 @@ impl VecCx<'_> {
         }
         let direct = matches!(fp.round, Round::Zero | Round::Dynamic) && (signed || evex);
         let truncate = fp.round != Round::Dynamic;
+        let indefinite = fp.rules.nan == NanRule::X86;
+        if indefinite && !direct {
+            return None;
+        }
         let from = if direct {
             s
         } else {
@@ -365,6 +407,10 @@ impl VecCx<'_> {
             self.a.jcc(Cc::Be, cold);
         }
         self.a.v_gp(row, d, from);
+        if indefinite {
+            let done = self.a.here();
+            return Some(Guard { cold: None, done });
+        }
         if signed {
             // The integer indefinite is the only value from which 1 cannot be subtracted.
             self.a.alu_i(Alu::Cmp, sz, d, 1);

@@ -30,6 +30,12 @@ struct Rows {
     pd: V,
 }
 
+/// The relations and the signalling bit of a host predicate, as [`Op::FCmpP`] names them.
+fn predicate(p: u8) -> u64 {
+    const RELATIONS: [u64; 16] = [2, 17, 19, 8, 13, 30, 28, 7, 10, 25, 27, 0, 5, 22, 20, 15];
+    RELATIONS[usize::from(p & 15)] ^ u64::from(p & 16)
+}
+
 impl VecCx<'_> {
     fn take(&self, r: &Rows, double: bool, scalar: bool) -> V {
         match (double, scalar) {
@@ -80,8 +86,19 @@ impl VecCx<'_> {
                 _ => Rows { ss: Vfnmsub231ss, sd: Vfnmsub231sd, ps: Vfnmsub231ps, pd: Vfnmsub231pd },
             },
             Op::FPadd => Rows { ss: Addss, sd: Addsd, ps: Addps, pd: Addpd },
+            Op::FPsub => Rows { ss: Subss, sd: Subsd, ps: Subps, pd: Subpd },
+            Op::FAddSub if !scalar => Rows { ss: Addsubps, sd: Addsubpd, ps: Addsubps, pd: Addsubpd },
+            Op::FCmpP => Rows { ss: Cmpss, sd: Cmpsd, ps: Cmpps, pd: Cmppd },
             _ => return None,
         };
+        let x86 = fp.rules.nan == NanRule::X86;
+        let arithmetic = matches!(inst.op, Op::FAdd | Op::FSub | Op::FMul | Op::FDiv | Op::FMax | Op::FMin);
+        // The bits above a scalar are those of the first source: so the host does it.
+        let keep = arithmetic && inst.imm == 1;
+        if keep && !scalar || inst.op == Op::FMa && inst.imm & 4 != 0 {
+            return None;
+        }
+        let bytes = if keep { 16 } else { fp.shape.bytes() };
         let row = self.take(&rows, double, scalar);
         if matches!(inst.op, Op::FMa) && self.a.feat.level < Level::Avx2 {
             return None;
@@ -96,6 +113,20 @@ impl VecCx<'_> {
                     _ => self.v3i(row, d, b, a, 1),
                 }
                 self.low_bytes(d, d, fp.shape.bytes());
+                return Some(self.unguarded());
+            }
+            Op::FCmpP => {
+                let vex = self.a.feat.vex();
+                let host =
+                    |relations: u64| (0..if vex { 32 } else { 8 }).find(|&p| predicate(p) == relations);
+                let [a, b, _] = self.inputs(s, half, 2);
+                let turned = inst.imm & !5 | (inst.imm & 1) << 2 | inst.imm >> 2 & 1;
+                match (host(inst.imm), host(turned)) {
+                    (Some(p), _) => self.v3i(row, d, a, b, p),
+                    (_, Some(p)) => self.v3i(row, d, b, a, p),
+                    _ => return None,
+                }
+                self.low_bytes(d, d, bytes);
                 return Some(self.unguarded());
             }
             Op::FRint => {
@@ -119,8 +150,13 @@ impl VecCx<'_> {
                 let guard = if fp.rules.nan == NanRule::Default { self.guard(&fp, r, false) } else { None };
                 return Some(self.finish(guard, d, r, fp.shape.bytes()));
             }
-            Op::FPadd if scalar || !dynamic => return None,
-            Op::FPadd => {
+            Op::FPadd | Op::FPsub | Op::FAddSub if scalar || !dynamic => return None,
+            Op::FAddSub if x86 && !half => {
+                self.v3(row, d, s[0], s[1]);
+                return Some(self.unguarded());
+            }
+            Op::FAddSub => return None,
+            Op::FPadd | Op::FPsub => {
                 let [t0, t1] = self.t;
                 match (double, half) {
                     (true, false) => {
@@ -141,6 +177,13 @@ impl VecCx<'_> {
                 let guard = self.guard(&fp, t0, false);
                 return Some(self.finish(guard, d, t0, fp.shape.bytes()));
             }
+            Op::FMax | Op::FMin if x86 => {
+                let [a, b, _] = self.inputs(s, half, 2);
+                let r = if half { self.t[0] } else { d };
+                self.a.v3(row, r, a, b);
+                return Some(self.finish(None, d, r, bytes));
+            }
+            Op::FMaxNm | Op::FMinNm if x86 => return None,
             Op::FMax | Op::FMin | Op::FMaxNm | Op::FMinNm => {
                 let [a, b, _] = self.inputs(s, half, 2);
                 // The host's forms signal for quiet NaNs too: test first.
@@ -152,7 +195,10 @@ impl VecCx<'_> {
                 // Equal operands (zeros of either sign): the two orders give either one.
                 let max = matches!(inst.op, Op::FMax | Op::FMaxNm);
                 self.a.v3(if max { Andps } else { Orps }, r, r, x);
-                return Some(self.finish(Some(cold), d, r, fp.shape.bytes()));
+                if keep {
+                    self.a.v3(if double { Movsd } else { Movss }, r, a, r);
+                }
+                return Some(self.finish(Some(cold), d, r, bytes));
             }
             _ => {}
         }
@@ -165,7 +211,9 @@ impl VecCx<'_> {
             _ => 2,
         };
         let i = self.inputs(s, half, args);
-        let r = self.result(d, s, half);
+        // Without a cold path nothing reads the sources again.
+        let direct = x86 && !half && inst.op != Op::FMa;
+        let r = if direct { d } else { self.result(d, s, half) };
         match inst.op {
             Op::FSqrt if scalar => self.a.v3(row, r, i[0], i[0]),
             Op::FSqrt => self.a.v2(row, r, i[0]),
@@ -178,7 +226,7 @@ impl VecCx<'_> {
         let may_be_tiny = tiny && matches!(inst.op, Op::FMul | Op::FDiv | Op::FMa);
         let guard = self.guard(&fp, r, may_be_tiny);
         // The host takes the upper part of a scalar result from the first source.
-        let bytes = if scalar && self.clean { 16 } else { fp.shape.bytes() };
+        let bytes = if scalar && self.clean { 16 } else { bytes };
         Some(self.finish(guard, d, r, bytes))
     }
 

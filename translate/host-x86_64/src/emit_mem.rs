@@ -217,13 +217,29 @@ impl C<'_> {
         }
     }
 
+    /// For an aligned vector access: a jump to the evaluation out of line if the address is not; where it comes back.
+    fn aligned_vector(&mut self, i: &Inst, m: Mem, result: Loc) -> Label {
+        let t = self.tmp();
+        self.a.lea(Sz::Q, t, m);
+        self.a.test_i(Sz::B, t, 15);
+        self.eflags = None;
+        let (cold, back) = self.cold_eval(i, result);
+        self.a.jcc(Cc::Ne, cold);
+        self.unlock(t);
+        back
+    }
+
     fn emit_vload(&mut self, i: &Inst, mem: ir::Mem) -> bool {
-        if mem.big_endian || mem.aligned {
+        if mem.big_endian || mem.aligned && mem.size != Size::Q {
             return false;
         }
         let [a, b, ..] = i.args;
+        if mem.aligned {
+            self.take(RAX);
+        }
         let m = self.address(a, b, mem.scale, i.imm as i64);
         let d = self.xdst(&[]);
+        let back = mem.aligned.then(|| self.aligned_vector(i, m, Loc::X(d)));
         match mem.size {
             Size::Q => self.a.v2(V::Movups, d, m),
             Size::D => self.a.v2(V::MovqX, d, m),
@@ -234,18 +250,23 @@ impl C<'_> {
                 self.a.v_from_gp(V::Movd, d, t);
             }
         }
+        self.bind_back(back);
         self.vz[self.idx] = mem.size.bytes() as u8;
         self.def(Loc::X(d));
         true
     }
 
     fn emit_vstore(&mut self, i: &Inst, mem: ir::Mem) -> bool {
-        if mem.big_endian || mem.aligned {
+        if mem.big_endian || mem.aligned && mem.size != Size::Q {
             return false;
         }
         let [a, b, v, _] = i.args;
+        if mem.aligned {
+            self.take(RAX);
+        }
         let m = self.address(a, b, mem.scale, i.imm as i64);
         let x = self.x(v);
+        let back = mem.aligned.then(|| self.aligned_vector(i, m, Loc::None));
         match mem.size {
             Size::Q => self.a.vst(V::MovupsSt, m, x),
             Size::D => self.a.vst(V::MovqSt, m, x),
@@ -253,6 +274,7 @@ impl C<'_> {
             Size::H => self.a.v_to_gp(V::Pextrw, m, x, Some(0)),
             Size::B => self.a.v_to_gp(V::Pextrb, m, x, Some(0)),
         }
+        self.bind_back(back);
         if mem.order != Order::Relaxed {
             self.a.mfence();
         }
@@ -457,6 +479,13 @@ impl C<'_> {
                 self.a.mov(Sz::D, t, d);
                 self.a.shift_i(Sh::Shr, Sz::D, t, 1);
                 self.a.alu_i(Alu::And, Sz::D, t, 0x1e);
+                if i.imm & 1 != 0 {
+                    let u = self.tmp();
+                    self.a.mov(Sz::D, u, d);
+                    self.a.shift_i(Sh::Shl, Sz::D, u, 6);
+                    self.a.alu_i(Alu::And, Sz::D, u, 0x80);
+                    self.a.alu(Alu::Or, Sz::D, t, u);
+                }
                 self.a.alu_i(Alu::And, Sz::D, d, 1);
                 self.a.alu(Alu::Or, Sz::D, d, t);
                 self.a.alu(Alu::Or, Sz::D, d, Rm::M(hdr(offset_of!(Header, fp_flags))));

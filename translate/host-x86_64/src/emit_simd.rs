@@ -21,6 +21,9 @@ impl C<'_> {
             Op::VGetU | Op::VGetS => return self.emit_vget(i),
             Op::VMask => return self.emit_vmask(i),
             Op::FCmp => return self.emit_fcmp(i),
+            Op::FComi => return self.emit_fcomi(i),
+            Op::VTest => return self.emit_vtest(i),
+            Op::VFromMask => return self.emit_from_mask(i),
             Op::FToS | Op::FToU => return self.emit_f_to_int(i),
             Op::FJcvt => return self.emit_fjcvt(i),
             Op::SToF | Op::UToF => return self.emit_int_to_f(i),
@@ -91,9 +94,87 @@ impl C<'_> {
         if let Some(cold) = g.cold {
             self.cold_at(i, Loc::X(d), cold, g.done);
         }
-        if matches!(i.attr, Attr::Fp(_)) {
+        let keeps =
+            i.imm == 1 && matches!(i.op, Op::FAdd | Op::FSub | Op::FMul | Op::FDiv | Op::FMax | Op::FMin);
+        if matches!(i.attr, Attr::Fp(_)) && !keeps {
             self.vz[self.idx] = Self::bytes_of(i);
         }
+        self.def(Loc::X(d));
+        true
+    }
+
+    /// A comparison whose flags are the host's.
+    fn emit_fcomi(&mut self, i: &Inst) -> bool {
+        let Attr::Fp(fp) = i.attr else { return false };
+        if !fp.rules.plain() || !matches!(fp.shape.lane, Size::S | Size::D) {
+            return false;
+        }
+        let xa = self.x(i.args[0]);
+        let xb = self.xm(i.args[1]);
+        let op = match (fp.shape.lane == Size::D, i.imm & 1 != 0) {
+            (false, false) => V::Ucomiss,
+            (true, false) => V::Ucomisd,
+            (false, true) => V::Comiss,
+            (true, true) => V::Comisd,
+        };
+        self.a.v2(op, xa, xb);
+        self.host_flags();
+        true
+    }
+
+    /// Z and C of two vectors, which is what the host's test sets.
+    fn emit_vtest(&mut self, i: &Inst) -> bool {
+        let [a, b, ..] = i.args;
+        let (xa, xb) = (self.x(a), self.x(b));
+        let mut low = [xa, xb];
+        for (r, t) in low.iter_mut().zip(XSCRATCH) {
+            if r.0 >= 16 {
+                self.a.vmov(t, *r);
+                *r = t;
+            }
+        }
+        self.a.v2(V::Ptest, low[0], low[1]);
+        self.host_flags();
+        true
+    }
+
+    /// The instruction's value is what EFLAGS holds now.
+    fn host_flags(&mut self) {
+        self.eflags = None;
+        if self.uses[self.idx] > 0 {
+            self.loc[self.idx] = Loc::Eflags(Kind::Add);
+            self.eflags = Some(self.idx as u32);
+        }
+    }
+
+    /// Bits of an integer as lanes.
+    fn emit_from_mask(&mut self, i: &Inst) -> bool {
+        let shape = Self::shape(i);
+        let (lane, shift) = (shape.lane, i.imm as u8);
+        if lane == Size::Q || !self.a.feat.evex() {
+            return false;
+        }
+        let a = i.args[0];
+        let g = self.gp(a);
+        let d = self.xdst(&[]);
+        let t = self.tmp();
+        self.a.mov(Sz::Q, t, g);
+        if shift > 0 {
+            self.a.shift_i(Sh::Shr, Sz::Q, t, shift);
+        }
+        self.a.kmov_from_gp(4, K(1), t);
+        let op = match lane {
+            Size::B => V::Vpmovm2b,
+            Size::H => V::Vpmovm2w,
+            Size::S => V::Vpmovm2d,
+            _ => V::Vpmovm2q,
+        };
+        self.a.v_from_k(op, d, K(1));
+        self.unlock(t);
+        if shape.bytes() < 16 {
+            self.vec_cx(RAX).low_bytes(d, d, shape.bytes());
+        }
+        self.vz[self.idx] = shape.bytes() as u8;
         self.def(Loc::X(d));
         true
     }

@@ -235,6 +235,35 @@ impl VecCx<'_> {
             Op::VSMin => self.wide_only(pick(lane, [Pminsb, Pminsw, Pminsd, Vpminsq])),
             Op::VUMax => self.wide_only(pick(lane, [Pmaxub, Pmaxuw, Pmaxud, Vpmaxuq])),
             Op::VUMin => self.wide_only(pick(lane, [Pminub, Pminuw, Pminud, Vpminuq])),
+            Op::VMulHS => Some(Pmulhw),
+            Op::VMulHU => Some(Pmulhuw),
+            Op::VMulHR => Some(Pmulhrsw),
+            Op::VMaddS => Some(Pmaddwd),
+            Op::VMaddUs => Some(Pmaddubsw),
+            Op::VSad => Some(Psadbw),
+            Op::VMulLoS => Some(Pmuldq),
+            Op::VMulLoU => Some(Pmuludq),
+            Op::VShufB => Some(Pshufb),
+            Op::VPackS => [Packsswb, Packssdw].get(lane as usize).copied(),
+            Op::VPackU => [Packuswb, Packusdw].get(lane as usize).copied(),
+            Op::VSign => [Psignb, Psignw, Psignd].get(lane as usize).copied(),
+            Op::VShlX => [Psllw, Pslld, Psllq].get((lane as usize).wrapping_sub(1)).copied(),
+            Op::VShrX => [Psrlw, Psrld, Psrlq].get((lane as usize).wrapping_sub(1)).copied(),
+            Op::VSarX => self.wide_only([Psraw, Psrad, Vpsraq].get((lane as usize).wrapping_sub(1)).copied()),
+            Op::VShlV => {
+                self.wide_only([Vpsllvw, Vpsllvd, Vpsllvq].get((lane as usize).wrapping_sub(1)).copied())
+            }
+            Op::VShrV => {
+                self.wide_only([Vpsrlvw, Vpsrlvd, Vpsrlvq].get((lane as usize).wrapping_sub(1)).copied())
+            }
+            Op::VSarV => {
+                self.wide_only([Vpsravw, Vpsravd, Vpsravq].get((lane as usize).wrapping_sub(1)).copied())
+            }
+            Op::VRolV => self.wide_only([Vprolvd, Vprolvq].get((lane as usize).wrapping_sub(2)).copied()),
+            Op::VQaddS if inst.imm == 1 => [Paddsb, Paddsw].get(lane as usize).copied(),
+            Op::VQaddU if inst.imm == 1 => [Paddusb, Paddusw].get(lane as usize).copied(),
+            Op::VQsubS if inst.imm == 1 => [Psubsb, Psubsw].get(lane as usize).copied(),
+            Op::VQsubU if inst.imm == 1 => [Psubusb, Psubusw].get(lane as usize).copied(),
             Op::VRhaddU => match lane {
                 Size::B => Some(Pavgb),
                 Size::H => Some(Pavgw),
@@ -282,6 +311,28 @@ impl VecCx<'_> {
                     self.a.v3(Pandn, t1, a, c);
                     self.a.v3(Por, d, t0, t1);
                 }
+            }
+            Op::FRcp => self.v2(Rcpps, d, a),
+            Op::FRsqrt => self.v2(Rsqrtps, d, a),
+            Op::VTern if self.evex() => {
+                self.a.vmov(t0, a);
+                self.a.v3i(Vpternlogd, t0, b, c, inst.imm as u8);
+                self.a.vmov(d, t0);
+            }
+            Op::VBlendT => {
+                // The mask's top bits spread over the lanes, then a choice by bits.
+                let m = t0;
+                match lane {
+                    Size::B | Size::D => {
+                        self.zero(t1);
+                        self.v3(if lane == Size::B { Pcmpgtb } else { Pcmpgtq }, m, t1, a);
+                    }
+                    Size::H => self.a.vsh(PsrawI, m, a, 15),
+                    Size::S | Size::Q => self.a.vsh(PsradI, m, a, 31),
+                }
+                self.a.v3(Pand, t1, m, b);
+                self.a.v3(Pandn, m, m, c);
+                self.a.v3(Por, d, m, t1);
             }
             Op::VNeg => {
                 let Some(op) = pick(lane, [Psubb, Psubw, Psubd, Psubq]) else { return false };
@@ -620,6 +671,93 @@ impl VecCx<'_> {
         self.v3c(V::Pshufb, d, s, control);
     }
 
+    /// Lanes of `a` and `b` by a constant list.
+    fn constant_permute(&mut self, imm: u64, lane: Size, d: Xmm, a: Xmm, b: Xmm) {
+        use V::*;
+        let n = 16 / lane.bytes();
+        let w = lane.bytes() as u8;
+        let list: Vec<u8> = (0..n).map(|i| (imm >> (8 * i)) as u8).collect();
+        let count = n as u8;
+        let from_a = |x: &u8| *x < count;
+        let from_b = |x: &u8| (count..2 * count).contains(x);
+        let (all_a, all_b) = (list.iter().all(from_a), list.iter().all(from_b));
+        if a == b || all_a || all_b {
+            let s = if all_b { b } else { a };
+            let of: Vec<u8> = list.iter().map(|&x| if x >= 0x80 { x } else { x % count }).collect();
+            if of.iter().all(|&x| x < 0x80) && self.one_source(lane, &of, d, s) {
+                return;
+            }
+            let ctl = shuffle(
+                of.iter().flat_map(|&x| (0..w).map(move |j| if x >= 0x80 { 0x80 } else { x * w + j })),
+            );
+            self.shuffle_const(d, s, ctl);
+            return;
+        }
+        // Every lane at its own place: a blend.
+        if list.iter().enumerate().all(|(i, &x)| x < 0x80 && usize::from(x % count) == i) {
+            let words = list.iter().enumerate().fold(0u32, |m, (i, x)| {
+                let ones = (1u32 << (w / 2)) - 1;
+                m | if from_b(x) { ones << (i * usize::from(w) / 2) } else { 0 }
+            });
+            self.v3i(Pblendw, d, a, b, words as u8);
+            return;
+        }
+        let half = usize::from(count / 2);
+        let order = if list[..half].iter().all(from_a) && list[half..].iter().all(from_b) {
+            Some((a, b))
+        } else if list[..half].iter().all(from_b) && list[half..].iter().all(from_a) {
+            Some((b, a))
+        } else {
+            None
+        };
+        if let Some((x, y)) = order {
+            let at = |i: usize| list[i] % count;
+            match lane {
+                Size::S => {
+                    let imm = at(0) | at(1) << 2 | at(2) << 4 | at(3) << 6;
+                    return self.a.v3i(Shufps, d, x, y, imm);
+                }
+                Size::D => return self.a.v3i(Shufpd, d, x, y, at(0) | at(1) << 1),
+                Size::B | Size::H | Size::Q => {}
+            }
+        }
+        let [t0, t1] = self.t;
+        let control = |second: bool| {
+            shuffle(list.iter().flat_map(|&x| {
+                let mine = if second { (count..2 * count).contains(&x) } else { x < count };
+                (0..w).map(move |j| if mine { x % count * w + j } else { 0x80 })
+            }))
+        };
+        self.shuffle_const(t0, a, control(false));
+        self.shuffle_const(t1, b, control(true));
+        self.a.v3(Por, d, t0, t1);
+    }
+
+    /// One host shuffle of one source; false if it takes a table.
+    fn one_source(&mut self, lane: Size, of: &[u8], d: Xmm, s: Xmm) -> bool {
+        use V::*;
+        match lane {
+            Size::S => self.a.v2i(Pshufd, d, s, of[0] | of[1] << 2 | of[2] << 4 | of[3] << 6),
+            Size::D => {
+                let pair = |x: u8| if x == 0 { 0b0100 } else { 0b1110 };
+                self.a.v2i(Pshufd, d, s, pair(of[0]) | pair(of[1]) << 4);
+            }
+            Size::H => {
+                let packed = |q: &[u8]| q.iter().rev().fold(0, |m, x| m << 2 | x & 3);
+                let (lo, hi) = of.split_at(4);
+                if *hi == [4, 5, 6, 7] && lo.iter().all(|&x| x < 4) {
+                    self.a.v2i(Pshuflw, d, s, packed(lo));
+                } else if *lo == [0, 1, 2, 3] && hi.iter().all(|&x| x >= 4) {
+                    self.a.v2i(Pshufhw, d, s, packed(hi));
+                } else {
+                    return false;
+                }
+            }
+            Size::B | Size::Q => return false,
+        }
+        true
+    }
+
     fn permute(&mut self, inst: &Inst, shape: Shape, d: Xmm, [a, b, c]: [Xmm; 3]) -> bool {
         use V::*;
         let [t0, t1] = self.t;
@@ -745,6 +883,7 @@ impl VecCx<'_> {
                 self.a.v3(Por, d, t0, t1);
                 self.low_bytes(d, d, bytes);
             }
+            Op::VPerm => self.constant_permute(inst.imm, lane, d, a, b),
             Op::VNarrow if bytes <= 8 => {
                 let ctl = shuffle((0..lanes).flat_map(|i| (0..w).map(move |j| i * 2 * w + j)));
                 self.shuffle_const(d, a, ctl);
@@ -861,10 +1000,13 @@ impl VecCx<'_> {
                 Op::VRedUMax | Op::VPumax => pick(lane, [Pmaxub, Pmaxuw, Pmaxud, Vpmaxuq]),
                 Op::VRedUMin | Op::VPumin => pick(lane, [Pminub, Pminuw, Pminud, Vpminuq]),
                 Op::VRedAdd | Op::VPadd => pick(lane, [Paddb, Paddw, Paddd, Paddq]),
+                Op::VPsub => pick(lane, [Psubb, Psubw, Psubd, Psubq]),
                 _ => None,
             }
         };
-        let Some(op) = min_max(inst.op).filter(|_| lane < Size::D || matches!(inst.op, Op::VPadd)) else {
+        let Some(op) =
+            min_max(inst.op).filter(|_| lane < Size::D || matches!(inst.op, Op::VPadd | Op::VPsub))
+        else {
             if inst.op == Op::VRedAddlU && lane == Size::B {
                 self.zero(t1);
                 if bytes == 8 {

@@ -72,7 +72,7 @@ impl BackEnd for X86_64 {
         0x1f80 | rc << 13
     }
     fn fpcr_flags(&self, fpcr: u32) -> u32 {
-        fpcr & 1 | fpcr >> 1 & 0x1e
+        fpcr & 1 | fpcr >> 1 & 0x1e | (fpcr & 2) << 6
     }
     fn disassemble(&self, bytes: &[u8], address: u64) -> Vec<(u64, String)> {
         use iced_x86::Formatter;

@@ -105,6 +105,10 @@ pub trait Guest: Sync + Send {
     fn address_bits(&self) -> u32 {
         64
     }
+    /// Whether a denormal operand that an operation uses is an exception to the guest: the input-denormal flag then means that.
+    fn reports_denormals(&self) -> bool {
+        false
+    }
     /// What the program counter becomes on a branch to `addr`: architectures that ignore tag bits in addresses drop
     /// them here. Asked only when the address is outside the look-up keys' range.
     fn branch_address(&self, addr: u64) -> u64 {

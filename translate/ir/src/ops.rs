@@ -708,9 +708,9 @@ ops! {
     FToS "ftos" (V) -> T, FpCvt, Sticky;
     /// to an unsigned integer T
     FToU "ftou" (V) -> T, FpCvt, Sticky;
-    /// each lane to a signed integer of the same width
+    /// each lane to a signed integer of the Size's width
     VFToS "vftos" (V) -> V, FpCvt, Sticky;
-    /// each lane to an unsigned integer of the same width
+    /// each lane to an unsigned integer of the Size's width
     VFToU "vftou" (V) -> V, FpCvt, Sticky;
     /// signed integer T (the Size is its width) to lane 0 in the Fp shape's format, divided by 2^imm
     SToF "stof" (T) -> V, FpCvt, Sticky;

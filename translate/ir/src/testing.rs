@@ -805,7 +805,14 @@ impl RegionMaker<'_> {
                 };
                 let pairs = matches!(
                     op,
-                    Op::FPadd | Op::FPsub | Op::FPmax | Op::FPmin | Op::FPmaxNm | Op::FPminNm | Op::FCadd | Op::FCmla
+                    Op::FPadd
+                        | Op::FPsub
+                        | Op::FPmax
+                        | Op::FPmin
+                        | Op::FPmaxNm
+                        | Op::FPminNm
+                        | Op::FCadd
+                        | Op::FCmla
                 );
                 match op {
                     Op::FCmp | Op::FComi | Op::FJcvt => fp.shape = Shape::scalar(fp.shape.lane),

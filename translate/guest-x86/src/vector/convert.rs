@@ -78,8 +78,8 @@ impl Tr<'_> {
             Vcvttpd2udq => self.narrowing(insn, |t, _, v| to_int(t, Round::Zero, v, Op::VFToU)),
             Vcvtqq2ps => self.narrowing(insn, |t, r, v| long_to_single(t, r, v, true)),
             Vcvtuqq2ps => self.narrowing(insn, |t, r, v| long_to_single(t, r, v, false)),
-            Vcvtps2ph => self.to_half(insn),
-            Vcvtneps2bf16 => self.to_bfloat(insn),
+            Vcvtps2ph => self.half_from_single(insn),
+            Vcvtneps2bf16 => self.bfloat_from_single(insn),
             Vcvtne2ps2bf16 => self.pair_to_bfloat(insn),
             _ => return None,
         }
@@ -87,7 +87,14 @@ impl Tr<'_> {
     }
 
     /// The parts of a source from which lanes `to` of each result chunk are made, in the low bytes.
-    fn parts(&mut self, insn: &Instruction, from: Size, to: Size, chunks: u32, mask: Option<Mask>) -> Vec<Val> {
+    fn parts(
+        &mut self,
+        insn: &Instruction,
+        from: Size,
+        to: Size,
+        chunks: u32,
+        mask: Option<Mask>,
+    ) -> Vec<Val> {
         let each = 16 * from.bytes() as u32 / to.bytes() as u32;
         if insn.op_kind(1) == OpKind::Register {
             let n = number(insn.op_register(1));
@@ -223,7 +230,7 @@ impl Tr<'_> {
         chunks
     }
 
-    fn to_half(&mut self, insn: &Instruction) {
+    fn half_from_single(&mut self, insn: &Instruction) {
         let mask = self.write_mask(insn);
         let n = number(insn.op1_register());
         let chunks = chunks_of(insn.op1_register());
@@ -257,7 +264,14 @@ impl Tr<'_> {
     }
 
     /// Stores the low `lanes` of each of `parts`, one behind the other.
-    fn store_halves(&mut self, ea: crate::operand::Ea, lane: Size, lanes: u32, mask: Option<Mask>, parts: &[Val]) {
+    fn store_halves(
+        &mut self,
+        ea: crate::operand::Ea,
+        lane: Size,
+        lanes: u32,
+        mask: Option<Mask>,
+        parts: &[Val],
+    ) {
         let bytes = lane.bytes() as u32 * lanes;
         for (c, &v) in parts.iter().enumerate() {
             let c = c as u32;
@@ -287,9 +301,7 @@ impl Tr<'_> {
             .map(|c| {
                 let v = self.chunk(n, c);
                 match (fit, to as u32 + 1 == from as u32) {
-                    (Fit::Cut, true) => {
-                        self.b.vop(Op::VNarrow, Shape::new(to, lanes as u8), &[v], 0)
-                    }
+                    (Fit::Cut, true) => self.b.vop(Op::VNarrow, Shape::new(to, lanes as u8), &[v], 0),
                     _ => self.call_pure(helpers::NARROW, &[v], word),
                 }
             })
@@ -304,7 +316,7 @@ impl Tr<'_> {
         let mut results: Vec<Val> = Vec::new();
         for (c, &p) in parts.iter().enumerate() {
             let at = c as u32 * bytes;
-            if at % 16 == 0 {
+            if at.is_multiple_of(16) {
                 results.push(p);
                 continue;
             }
@@ -318,7 +330,7 @@ impl Tr<'_> {
         self.write_chunks(insn, dst, &results);
     }
 
-    fn to_bfloat(&mut self, insn: &Instruction) {
+    fn bfloat_from_single(&mut self, insn: &Instruction) {
         let mask = self.write_mask(insn);
         let chunks = if insn.op_kind(1) == OpKind::Register {
             chunks_of(insn.op_register(1))
@@ -328,7 +340,8 @@ impl Tr<'_> {
             (insn.memory_size().size() as u32 / 16).max(1)
         };
         let sources = self.source(insn, 1, S, chunks, false, mask);
-        let halves: Vec<Val> = sources.into_iter().map(|v| self.call_pure(helpers::TO_BF16, &[v], 0)).collect();
+        let halves: Vec<Val> =
+            sources.into_iter().map(|v| self.call_pure(helpers::TO_BF16, &[v], 0)).collect();
         let results = self.joined(&halves);
         let dst = insn.op0_register();
         let results = self.masked_narrow(mask, dst, H, chunks * 4, results);

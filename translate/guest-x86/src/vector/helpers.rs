@@ -142,7 +142,11 @@ pub(super) fn mxcsr_flags(f: u32) -> u32 {
 }
 
 fn check_mxcsr(_: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
-    if a[0] as u32 & !0xffff != 0 { Err(Stop::Trap(TrapKind::Service, trap::with_error(trap::GP, 0))) } else { Ok(0) }
+    if a[0] as u32 & !0xffff != 0 {
+        Err(Stop::Trap(TrapKind::Service, trap::with_error(trap::GP, 0)))
+    } else {
+        Ok(0)
+    }
 }
 
 /// A chunk of a vector register in the state.

@@ -25,9 +25,7 @@ pub(super) fn min_position(_: &mut dyn Machine, a: &[u128; 4]) -> R {
 pub(super) fn multi_sad(_: &mut dyn Machine, a: &[u128; 4]) -> R {
     let imm = a[3] as u32;
     let (from, block) = ((imm >> 2 & 1) * 4, (imm & 3) * 4);
-    Ok(build(16, |i| {
-        (0..4).map(|j| lane(a[0], 8, from + i + j).abs_diff(lane(a[1], 8, block + j))).sum()
-    }))
+    Ok(build(16, |i| (0..4).map(|j| lane(a[0], 8, from + i + j).abs_diff(lane(a[1], 8, block + j))).sum()))
 }
 
 /// Bits 11:8 of the word: log2 of the lane's bytes.

@@ -245,7 +245,8 @@ pub(super) fn restore(m: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> 
     let (bits, compact) = (quad(&header, 0), quad(&header, 8));
     let format = if compact >> 63 != 0 { compact & !(1 << 63) } else { 0 };
     let reserved = header[16..].iter().any(|&b| b != 0);
-    if bits & !w.have != 0 || format & !w.have != 0 || reserved || (compact >> 63 != 0 && bits & !format != 0) {
+    if bits & !w.have != 0 || format & !w.have != 0 || reserved || (compact >> 63 != 0 && bits & !format != 0)
+    {
         return Err(protection());
     }
     if compact >> 63 == 0 && compact != 0 {

@@ -5,8 +5,10 @@
 //! does not fit has a function of its own: moves (`moves.rs`), what crosses chunks (`cross.rs`), mask registers (`masks.rs`),
 //! conversions between widths (`convert.rs`), state (`state.rs`). What has no operation in the IR is a helper (`helpers.rs`).
 
-mod cross;
+#![allow(dead_code, reason = "the rows of the wide groups follow")]
+
 mod convert;
+mod cross;
 mod helpers;
 mod helpers_fp;
 mod helpers_int;

@@ -1,7 +1,7 @@
 //! Moves: whole registers, parts of them, non-temporal and masked stores.
 
 use super::helpers;
-use super::operand::{Mask, chunks_of, full, is_legacy, is_vector, number, real_operands};
+use super::operand::{Mask, chunks_of, full, is_legacy, number, real_operands};
 use crate::cpu;
 use crate::operand::{Ea, address_bits, segment};
 use crate::trans::{Flow, Tr};
@@ -138,7 +138,8 @@ impl Tr<'_> {
     ) {
         let lanes = u32::from(full(lane).lanes);
         for c in 0..chunks {
-            let bits = if chunks == 1 && lanes == 16 { self.b.ubfx(k, 0, 16) } else { self.chunk_bits(k, lane, c) };
+            let bits =
+                if chunks == 1 && lanes == 16 { self.b.ubfx(k, 0, 16) } else { self.chunk_bits(k, lane, c) };
             let bits = if aligned { self.require_aligned(ea, bits) } else { bits };
             let v = value(self, c);
             let at = Ea { disp: ea.disp + i64::from(16 * c), ..ea };
@@ -260,10 +261,7 @@ impl Tr<'_> {
         let values = if insn.op1_kind() == OpKind::Register || chunks > 1 {
             self.source(insn, 1, D, chunks, false, mask)
         } else {
-            let any = match mask {
-                Some(m) => Some(Mask { k: self.any_of(m.k, 2), ..m }),
-                None => None,
-            };
+            let any = mask.map(|m| Mask { k: self.any_of(m.k, 2), ..m });
             self.source(insn, 1, D, 1, true, any)
         };
         let values = values.iter().map(|&v| self.b.vop(Op::VDupLane, full(D), &[v], 0)).collect();
@@ -350,15 +348,12 @@ impl Tr<'_> {
         self.write_chunks(insn, insn.op0_register(), &values);
     }
 
-    /// Whether any operand is a vector register.
-    pub(super) fn touches_vectors(insn: &Instruction) -> bool {
-        (0..insn.op_count()).any(|n| insn.op_kind(n) == OpKind::Register && is_vector(insn.op_register(n)))
-    }
-
     /// Whether an operand is an MMX register: those instructions are another group's.
     pub(super) fn touches_mmx(insn: &Instruction) -> bool {
-        (0..insn.op_count())
-            .any(|n| insn.op_kind(n) == OpKind::Register && (Register::MM0..=Register::MM7).contains(&insn.op_register(n)))
+        (0..insn.op_count()).any(|n| {
+            insn.op_kind(n) == OpKind::Register
+                && (Register::MM0..=Register::MM7).contains(&insn.op_register(n))
+        })
     }
 
     /// Legacy forms need an aligned operand of 16 bytes.

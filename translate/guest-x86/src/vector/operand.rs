@@ -17,11 +17,6 @@ pub(super) fn chunk_slot(n: u32, c: u32) -> SlotId {
     }
 }
 
-/// Whether it is a vector register.
-pub(super) fn is_vector(r: Register) -> bool {
-    r.is_xmm() || r.is_ymm() || r.is_zmm()
-}
-
 /// Chunks of a vector register.
 pub(super) fn chunks_of(r: Register) -> u32 {
     (r.size() as u32 / 16).max(1)
@@ -150,6 +145,9 @@ impl Tr<'_> {
             FpScope::Checked(old) => {
                 let new = self.get_fp_flags();
                 let mxcsr = self.get32(cpu::MXCSR);
+                // Where the instruction stops, the flags are what the helper leaves.
+                let none = self.b.const32(0);
+                self.set_fp_flags(none);
                 let all = self.call(helpers::id(helpers::CHECK_EXCEPTIONS), Type::I32, &[new, old, mxcsr]);
                 self.set_fp_flags(all);
             }
@@ -159,22 +157,14 @@ impl Tr<'_> {
     /// The mask an EVEX instruction names.
     pub(super) fn write_mask(&mut self, insn: &Instruction) -> Option<Mask> {
         let r = insn.op_mask();
-        (r != Register::None).then(|| Mask {
-            k: self.b.get(cpu::k(number(r)), Type::I64),
-            zeroing: insn.zeroing_masking(),
-        })
+        (r != Register::None)
+            .then(|| Mask { k: self.b.get(cpu::k(number(r)), Type::I64), zeroing: insn.zeroing_masking() })
     }
 
     /// The mask of chunk `c` as a vector.
     pub(super) fn lane_mask(&mut self, k: Val, lane: Size, c: u32) -> Val {
         let shape = full(lane);
-        self.b.push(
-            Op::VFromMask,
-            Type::V128,
-            Attr::Vec(shape),
-            &[k],
-            u64::from(c) * u64::from(shape.lanes),
-        )
+        self.b.push(Op::VFromMask, Type::V128, Attr::Vec(shape), &[k], u64::from(c) * u64::from(shape.lanes))
     }
 
     /// A chunk of a register.
@@ -278,7 +268,14 @@ impl Tr<'_> {
         use iced_x86::Mnemonic as M;
         matches!(
             insn.mnemonic(),
-            M::Movups | M::Movupd | M::Movdqu | M::Lddqu | M::Pcmpestri | M::Pcmpestrm | M::Pcmpistri | M::Pcmpistrm
+            M::Movups
+                | M::Movupd
+                | M::Movdqu
+                | M::Lddqu
+                | M::Pcmpestri
+                | M::Pcmpestrm
+                | M::Pcmpistri
+                | M::Pcmpistrm
         )
     }
 
@@ -312,7 +309,13 @@ impl Tr<'_> {
     }
 
     /// Applies a write mask to a result.
-    pub(super) fn masked(&mut self, mask: Option<Mask>, r: Register, lane: Size, chunks: Vec<Val>) -> Vec<Val> {
+    pub(super) fn masked(
+        &mut self,
+        mask: Option<Mask>,
+        r: Register,
+        lane: Size,
+        chunks: Vec<Val>,
+    ) -> Vec<Val> {
         let Some(mask) = mask else { return chunks };
         let n = number(r);
         let mut out = Vec::with_capacity(chunks.len());

@@ -10,6 +10,8 @@ use ir::{Attr, Op, Round, Shape, Size, Type, Val};
 pub(super) struct Cx {
     /// The immediate.
     pub imm: u8,
+    /// A legacy SSE form.
+    pub legacy: bool,
     /// Which chunk.
     pub chunk: u32,
     /// Lane size of the row.
@@ -124,8 +126,14 @@ impl Tr<'_> {
             if let (true, Some(m)) = (row.fp, mask) {
                 self.defuse(&mut args, m, lane, c);
             }
-            let cx =
-                Cx { imm: imm8(insn), chunk: c, lane, shape, round: Self::rounding(insn) };
+            let cx = Cx {
+                imm: imm8(insn),
+                legacy: is_legacy(insn),
+                chunk: c,
+                lane,
+                shape,
+                round: Self::rounding(insn),
+            };
             results.push(self.make(row, &cx, &args));
         }
         if let Some(scope) = scope {
@@ -242,7 +250,13 @@ impl Tr<'_> {
     }
 
     /// Writes lane masks to a mask register, the lanes that the write mask has off being zero.
-    pub(super) fn write_lane_masks(&mut self, insn: &Instruction, shape: Shape, mask: Option<Mask>, chunks: &[Val]) {
+    pub(super) fn write_lane_masks(
+        &mut self,
+        insn: &Instruction,
+        shape: Shape,
+        mask: Option<Mask>,
+        chunks: &[Val],
+    ) {
         let mut all = None;
         for (c, &v) in chunks.iter().enumerate() {
             let bits = self.b.push(Op::VMask, Type::I64, Attr::Vec(shape), &[v], 0);

@@ -24,18 +24,18 @@ impl Tr<'_> {
             Ptest | Vptest => self.test(insn, None),
             Vtestps => self.test(insn, Some(0x8000_0000_8000_0000)),
             Vtestpd => self.test(insn, Some(1 << 63)),
-            Cvtsi2ss | Vcvtsi2ss => self.from_integer(insn, S, Op::SToF),
-            Cvtsi2sd | Vcvtsi2sd => self.from_integer(insn, D, Op::SToF),
-            Vcvtusi2ss => self.from_integer(insn, S, Op::UToF),
-            Vcvtusi2sd => self.from_integer(insn, D, Op::UToF),
-            Cvtss2si | Vcvtss2si => self.to_integer(insn, S, Op::FToS, false),
-            Cvttss2si | Vcvttss2si => self.to_integer(insn, S, Op::FToS, true),
-            Cvtsd2si | Vcvtsd2si => self.to_integer(insn, D, Op::FToS, false),
-            Cvttsd2si | Vcvttsd2si => self.to_integer(insn, D, Op::FToS, true),
-            Vcvtss2usi => self.to_integer(insn, S, Op::FToU, false),
-            Vcvttss2usi => self.to_integer(insn, S, Op::FToU, true),
-            Vcvtsd2usi => self.to_integer(insn, D, Op::FToU, false),
-            Vcvttsd2usi => self.to_integer(insn, D, Op::FToU, true),
+            Cvtsi2ss | Vcvtsi2ss => self.convert_integer(insn, S, Op::SToF),
+            Cvtsi2sd | Vcvtsi2sd => self.convert_integer(insn, D, Op::SToF),
+            Vcvtusi2ss => self.convert_integer(insn, S, Op::UToF),
+            Vcvtusi2sd => self.convert_integer(insn, D, Op::UToF),
+            Cvtss2si | Vcvtss2si => self.convert_to_integer(insn, S, Op::FToS, false),
+            Cvttss2si | Vcvttss2si => self.convert_to_integer(insn, S, Op::FToS, true),
+            Cvtsd2si | Vcvtsd2si => self.convert_to_integer(insn, D, Op::FToS, false),
+            Cvttsd2si | Vcvttsd2si => self.convert_to_integer(insn, D, Op::FToS, true),
+            Vcvtss2usi => self.convert_to_integer(insn, S, Op::FToU, false),
+            Vcvttss2usi => self.convert_to_integer(insn, S, Op::FToU, true),
+            Vcvtsd2usi => self.convert_to_integer(insn, D, Op::FToU, false),
+            Vcvttsd2usi => self.convert_to_integer(insn, D, Op::FToU, true),
             Cvtss2sd | Vcvtss2sd => self.change_format(insn, S, D),
             Cvtsd2ss | Vcvtsd2ss => self.change_format(insn, D, S),
             Pextrb | Vpextrb => self.extract(insn, B),
@@ -130,7 +130,7 @@ impl Tr<'_> {
         self.write_chunks(insn, insn.op0_register(), &[v]);
     }
 
-    fn from_integer(&mut self, insn: &Instruction, lane: Size, op: Op) {
+    fn convert_integer(&mut self, insn: &Instruction, lane: Size, op: Op) {
         let n = real_operands(insn) - 1;
         let bits = crate::operand::op_bits(insn, n);
         let bits = if bits == 64 { 64 } else { 32 };
@@ -143,7 +143,7 @@ impl Tr<'_> {
         self.write_lane(insn, lane, r);
     }
 
-    fn to_integer(&mut self, insn: &Instruction, lane: Size, op: Op, truncate: bool) {
+    fn convert_to_integer(&mut self, insn: &Instruction, lane: Size, op: Op, truncate: bool) {
         let a = self.one_lane(insn, 1, lane);
         let wide = insn.op0_register().size() == 8;
         let ty = if wide { Type::I64 } else { Type::I32 };

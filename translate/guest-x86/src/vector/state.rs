@@ -73,7 +73,8 @@ impl Tr<'_> {
         let ea = self.ea(insn);
         let _ = address_bits(insn);
         let addr = self.flat(ea);
-        let long = matches!(insn.mnemonic(), Fxsave64 | Fxrstor64 | Xsave64 | Xsaveopt64 | Xsavec64 | Xrstor64);
+        let long =
+            matches!(insn.mnemonic(), Fxsave64 | Fxrstor64 | Xsave64 | Xsaveopt64 | Xsavec64 | Xrstor64);
         let kind = match insn.mnemonic() {
             Fxsave | Fxsave64 | Fxrstor | Fxrstor64 => 0,
             Xsavec | Xsavec64 => 2,

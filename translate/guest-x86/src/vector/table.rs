@@ -8,7 +8,7 @@ use super::rows::{Cx, Emit, Row};
 use crate::trans::Tr;
 use iced_x86::{EncodingKind, Instruction, Mnemonic, OpKind};
 use ir::Size::{self, B, D, H, S};
-use ir::{Attr, Op, Round, Type, Val};
+use ir::{Op, Round, Type, Val};
 
 fn one(op: Op, lane: Size) -> Row {
     Row::new(1, lane, Emit::Op(op, 0))
@@ -127,9 +127,9 @@ pub(super) fn row(insn: &Instruction) -> Option<Row> {
         Pmaxud | Vpmaxud => two(Op::VUMax, S),
         Vpmaxuq => two(Op::VUMax, D),
         Phminposuw | Vphminposuw => call(1, h::MIN_POSITION, H),
-        Mpsadbw | Vmpsadbw if !evex => f2(H, |t, cx, a| {
-            t.call_pure(h::MULTI_SAD, a, u64::from(cx.imm >> (3 * (cx.chunk & 1)) & 7))
-        }),
+        Mpsadbw | Vmpsadbw if !evex => {
+            f2(H, |t, cx, a| t.call_pure(h::MULTI_SAD, a, u64::from(cx.imm >> (3 * (cx.chunk & 1)) & 7)))
+        }
         // Logic.
         Pand | Vpand | Vpandd | Andps | Vandps => two(Op::VAnd, S),
         Vpandq | Andpd | Vandpd => two(Op::VAnd, D),
@@ -547,7 +547,8 @@ pub(super) fn predicate(imm: u8) -> u64 {
 
 fn compare_fp(t: &mut Tr<'_>, cx: &Cx, a: &[Val]) -> Val {
     let fp = t.fp(cx.shape, Round::Dynamic);
-    t.b.fop(Op::FCmpP, fp, a, predicate(cx.imm))
+    // Legacy forms have three bits of predicate.
+    t.b.fop(Op::FCmpP, fp, a, predicate(if cx.legacy { cx.imm & 7 } else { cx.imm & 31 }))
 }
 
 /// The rounding that an immediate of the rounding instructions asks for.
@@ -589,9 +590,4 @@ fn dot(t: &mut Tr<'_>, cx: &Cx, a: &[Val]) -> Val {
     }
     let out = pick(&|i| imm >> i & 1 != 0, &|_| 0);
     t.perm(cx.lane, &out, sum, sum)
-}
-
-/// The attribute of a vector op, for ops with other than vector results.
-pub(super) fn vec_attr(lane: Size) -> Attr {
-    Attr::Vec(full(lane))
 }

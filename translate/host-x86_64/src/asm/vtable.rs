@@ -542,6 +542,12 @@ rows! {
         Roundss = r("roundss", LXE, Pp::P66, Map::M3a, 0x0a, Form::Rvmi).n(4).en("vrndscaless");
         Roundsd = r("roundsd", LXE, Pp::P66, Map::M3a, 0x0b, Form::Rvmi).n(8).ew().en("vrndscalesd");
         Haddps = r("haddps", LX, Pp::F2, Map::M0f, 0x7c, Form::Rvm);
+        Hsubps = r("hsubps", LX, Pp::F2, Map::M0f, 0x7d, Form::Rvm);
+        Hsubpd = r("hsubpd", LX, Pp::P66, Map::M0f, 0x7d, Form::Rvm);
+        Addsubps = r("addsubps", LX, Pp::F2, Map::M0f, 0xd0, Form::Rvm);
+        Addsubpd = r("addsubpd", LX, Pp::P66, Map::M0f, 0xd0, Form::Rvm);
+        Rcpps = r("rcpps", LX, Pp::N, Map::M0f, 0x53, Form::Rm);
+        Rsqrtps = r("rsqrtps", LX, Pp::N, Map::M0f, 0x52, Form::Rm);
         Haddpd = r("haddpd", LX, Pp::P66, Map::M0f, 0x7c, Form::Rvm);
         Vcvtph2ps = r("vcvtph2ps", XE, Pp::P66, Map::M38, 0x13, Form::Rm).n(8);
         Vcvtps2ph = r("vcvtps2ph", XE, Pp::P66, Map::M3a, 0x1d, Form::Mri).n(8);

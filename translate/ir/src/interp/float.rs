@@ -85,7 +85,11 @@ impl Lanes {
 
     /// Negates as the alternate behaviour wants it: NaNs stay.
     fn neg(&self, a: u64) -> u64 {
-        if (self.env.alternate || self.env.report_denormals) && self.format.is_nan(a) { a } else { a ^ self.format.sign_bit() }
+        if (self.env.alternate || self.env.report_denormals) && self.format.is_nan(a) {
+            a
+        } else {
+            a ^ self.format.sign_bit()
+        }
     }
 
     /// A result from its lanes, with the flags they raise.
@@ -311,11 +315,18 @@ pub(super) fn to_int(fp: Fp, state: &mut FpState, a: u128, bits: u32, signed: bo
     r
 }
 
-pub(super) fn lanes_to_int(fp: Fp, state: &mut FpState, a: u128, signed: bool, fbits: u64) -> u128 {
-    Lanes::new(fp, state).build(state, |l, i| {
-        let (bits, round) = (l.bits(), l.env.round);
-        sf::to_int(&mut l.env, l.format, get(a, bits, i), bits, fbits as u32, signed, round, true)
-    })
+/// Each lane to an integer of the width of `to`.
+pub(super) fn lanes_to_int(fp: Fp, to: Size, state: &mut FpState, a: u128, signed: bool, fbits: u64) -> u128 {
+    let mut l = Lanes::new(fp, state);
+    let (from, round) = (l.bits(), l.env.round);
+    let mut r = 0;
+    for i in 0..l.count() {
+        let x = get(a, from, i);
+        let y = sf::to_int(&mut l.env, l.format, x, to.bits(), fbits as u32, signed, round, true);
+        r |= put(to.bits(), i, y);
+    }
+    state.flags |= l.env.flags;
+    r
 }
 
 fn from_lane(l: &mut Lanes, x: u64, bits: u32, signed: bool, fbits: u64) -> u64 {

@@ -26,9 +26,11 @@ pub(super) fn eval(op: Op, s: Shape, a: u128, b: u128) -> u128 {
             build(s, |i| either(i).clamp(-max - 1, max) as u64)
         }
         Op::VPackU => build(s, |i| either(i).clamp(0, (1 << bits) - 1) as u64),
-        Op::VMulHS => map2s(s, a, b, |x, y| (i128::from(x) * i128::from(y) >> bits) as u64),
-        Op::VMulHU => map2(s, a, b, |x, y| (u128::from(x) * u128::from(y) >> bits) as u64),
-        Op::VMulHR => map2s(s, a, b, |x, y| (((i128::from(x) * i128::from(y) >> (bits - 2)) + 1) >> 1) as u64),
+        Op::VMulHS => map2s(s, a, b, |x, y| ((i128::from(x) * i128::from(y)) >> bits) as u64),
+        Op::VMulHU => map2(s, a, b, |x, y| ((u128::from(x) * u128::from(y)) >> bits) as u64),
+        Op::VMulHR => {
+            map2s(s, a, b, |x, y| ((((i128::from(x) * i128::from(y)) >> (bits - 2)) + 1) >> 1) as u64)
+        }
         Op::VMaddS => build(s, |i| {
             let product = |j: u32| half(a, j) * half(b, j);
             (product(2 * i) + product(2 * i + 1)) as u64
@@ -38,13 +40,9 @@ pub(super) fn eval(op: Op, s: Shape, a: u128, b: u128) -> u128 {
             let product = |j: u32| i128::from(get(a, bits / 2, j)) * half(b, j);
             build(s, |i| (product(2 * i) + product(2 * i + 1)).clamp(-max - 1, max) as u64)
         }
-        Op::VSad => build(s, |i| {
-            (0..8).map(|j| get(a, 8, 8 * i + j).abs_diff(get(b, 8, 8 * i + j))).sum()
-        }),
+        Op::VSad => build(s, |i| (0..8).map(|j| get(a, 8, 8 * i + j).abs_diff(get(b, 8, 8 * i + j))).sum()),
         Op::VMulLoS => build(s, |i| (half(a, 2 * i) * half(b, 2 * i)) as u64),
-        Op::VMulLoU => {
-            build(s, |i| get(a, bits / 2, 2 * i).wrapping_mul(get(b, bits / 2, 2 * i)))
-        }
+        Op::VMulLoU => build(s, |i| get(a, bits / 2, 2 * i).wrapping_mul(get(b, bits / 2, 2 * i))),
         Op::VShlX | Op::VShrX | Op::VSarX => {
             let n = b as u64;
             build(s, |i| shift(op, bits, get(a, bits, i), n))
