@@ -28,6 +28,12 @@ pub const LOG_ITEMS: &[(&str, LogBit, &str)] = &[
     ("page", LogBit::Page, "dump the memory map at the beginning of emulation"),
     ("nochain", LogBit::NoChain, "do not chain regions, so that 'exec' and 'cpu' show complete traces"),
     ("plugin", LogBit::None, "accepted; there are no plugins"),
+    ("vpu", LogBit::Fpu, "include vector registers in the 'cpu' logging, as 'fpu' does"),
+    (
+        "invalid_mem",
+        LogBit::GuestErrors,
+        "log invalid accesses to memory, with the other errors of the guest",
+    ),
     ("strace", LogBit::Strace, "log every system call, its input, and its result"),
     ("tid", LogBit::Tid, "open a separate log file per process; the file name must contain '%d'"),
 ];
@@ -109,6 +115,10 @@ pub struct Options {
     pub traced: Option<String>,
     /// `-seccomp` (ours): the descriptor that holds the filters of the program that made exec.
     pub seccomp: Option<u64>,
+    /// `-debugged` (ours): what exec tells the new emulator of a debugged program.
+    pub debugged: Option<String>,
+    /// `-self` (ours): the descriptor of the emulator.
+    pub own: Option<u64>,
     /// `-limits` (ours): limits of memory that the program which made exec had set.
     pub limits: Option<String>,
     /// The program and its arguments.
@@ -360,6 +370,20 @@ const ROWS: &[Row] = &[
         apply: |o, _, v| number(v, "-seccomp").map(|v| o.seccomp = Some(v)),
     },
     Row {
+        name: "debugged",
+        arg: "state",
+        env: "",
+        help: "used by exec: the program's debugger goes on debugging",
+        apply: |o, _, v| text(v, "-debugged").map(|v| o.debugged = Some(v)),
+    },
+    Row {
+        name: "self",
+        arg: "fd",
+        env: "",
+        help: "used by exec: the emulator, where there is no /proc",
+        apply: |o, _, v| number(v, "-self").map(|v| o.own = Some(v)),
+    },
+    Row {
         name: "limits",
         arg: "numbers",
         env: "",
@@ -585,6 +609,10 @@ fn log_items(options: &mut Options, items: &str) -> Result<(), Leave> {
             options.log &= !(LogBit::Tid as u32);
             continue;
         }
+        // There are no trace events, see -trace.
+        if item.starts_with("trace:") {
+            continue;
+        }
         match LOG_ITEMS.iter().find(|(name, _, _)| *name == item) {
             Some((_, bit, _)) => options.log |= *bit as u32,
             None => {
@@ -670,7 +698,7 @@ impl Options {
 
 /// What concerns one process only is not inherited by the programs it starts.
 fn inherited(row: &Row) -> bool {
-    !matches!(row.name, "traced" | "seccomp" | "limits" | "0" | "g" | "E" | "U")
+    !matches!(row.name, "traced" | "debugged" | "seccomp" | "self" | "limits" | "0" | "g" | "E" | "U")
 }
 
 /// Parses the variables and the arguments (without argv[0]).

@@ -187,9 +187,13 @@ fn prepare(binary: &GuestBinary, mut options: Options) -> Result<Box<Task>, (Str
     if let Some(fd) = log::own_fd() {
         lock(&task.files.hidden).insert(fd, "log");
     }
+    crate::process::own::start(options.own, &task.files);
     arch.start(&mut task.cpu, loaded.entry, loaded.sp);
     if let Some(name) = &options.gdb {
         crate::gdb::start(name, &mut task).map_err(fail)?;
+    }
+    if let Some(told) = &options.debugged {
+        crate::gdb::children::after_exec(told, &mut task).map_err(fail)?;
     }
     set_process_name(&host_path);
     crate::proc_view::tell_kernel(&task.mm);

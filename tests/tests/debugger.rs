@@ -1,5 +1,5 @@
 //! `gdb-multiarch` debugs a threaded program over a unix socket: breakpoints, variables, a watchpoint, threads, signals,
-//! a caught system call, the memory map.
+//! a caught system call, the memory map; and follows one that forks and executes.
 
 use omnirun_tests::list::{GUESTS, Guest};
 use omnirun_tests::root;
@@ -61,7 +61,7 @@ continue
 #[test]
 fn gdb_sees_reads_and_what_a_signal_carries() {
     for guest in GUESTS.iter().filter(|g| g.hosted) {
-        let (text, process) = session(guest, "accesses", ACCESSES);
+        let (text, process) = session(guest, "threaded", "accesses", ACCESSES);
         for expected in [
             "Hardware read watchpoint 2: counter",
             "Value = ",
@@ -78,14 +78,83 @@ fn gdb_sees_reads_and_what_a_signal_carries() {
     }
 }
 
+const FOLLOW_PARENT: &str = "\
+set pagination off
+set confirm off
+target remote SOCKET
+break in_child
+break in_parent
+break after_exec
+catch fork
+continue
+delete 4
+continue
+backtrace
+continue
+print x
+continue
+";
+
+const FOLLOW_CHILD: &str = "\
+set pagination off
+set confirm off
+set follow-fork-mode child
+target remote SOCKET
+break in_child
+break in_parent
+break after_exec
+continue
+print x
+catch exec
+continue
+continue
+backtrace
+continue
+";
+
+#[test]
+fn gdb_follows_forks_and_exec() {
+    let parent = [
+        "Catchpoint 4 (forked process",
+        "Detaching after fork from child process",
+        "hit Breakpoint 2, in_parent (x=1)",
+        "is executing new program",
+        "hit Breakpoint 3, after_exec (x=5)",
+        "$1 = 5",
+        "exited with code 010",
+    ];
+    let child = [
+        "hit Breakpoint 1, in_child (x=1)",
+        "$1 = 1",
+        "Catchpoint 4 (exec'd",
+        "hit Breakpoint 3, after_exec (x=1)",
+        "exited with code 04",
+    ];
+    for guest in GUESTS.iter().filter(|g| g.hosted) {
+        for (name, commands, expected) in
+            [("parent", FOLLOW_PARENT, &parent[..]), ("child", FOLLOW_CHILD, &child[..])]
+        {
+            let (text, process) = session(guest, "forks", name, commands);
+            for line in expected {
+                // The first thread's breakpoints are reported without its number.
+                let line = line.strip_prefix("hit ").unwrap_or(line);
+                assert!(text.contains(line), "{}, {name}: no {line:?} in:\n{text}", guest.name);
+            }
+            let printed = String::from_utf8_lossy(&process.stdout);
+            assert_eq!(printed, "child 2\nparent 3 child ended with 4\nspawned ended with 4\n", "{text}");
+            assert_eq!(process.status.code(), Some(8), "{text}");
+        }
+    }
+}
+
 /// Runs a session on the program; what the debugger printed, and how the program ended.
-fn session(guest: &Guest, name: &str, commands: &str) -> (String, Output) {
+fn session(guest: &Guest, program: &str, name: &str, commands: &str) -> (String, Output) {
     let dir = root().join("build/debugger").join(guest.name).join(name);
     std::fs::create_dir_all(&dir).unwrap();
-    let binary = dir.join("threaded");
+    let binary = dir.join(program);
     let compiled = Command::new(format!("{}-gcc", guest.triple))
         .args(["-g", "-O0", "-static", "-pthread"])
-        .arg(root().join("guest-tests/debugger/threaded.c"))
+        .arg(root().join(format!("guest-tests/debugger/{program}.c")))
         .arg("-o")
         .arg(&binary)
         .status()
@@ -120,7 +189,7 @@ fn session(guest: &Guest, name: &str, commands: &str) -> (String, Output) {
 
 fn debug(guest: &Guest) {
     let catch = if guest.gdb_calls { "catch syscall exit_group\ncontinue" } else { "" };
-    let (text, process) = session(guest, "threads", &SESSION.replace("CATCH", catch));
+    let (text, process) = session(guest, "threaded", "threads", &SESSION.replace("CATCH", catch));
     for expected in [
         "sum (a=2, b=3)",
         "in main ()",

@@ -1,6 +1,6 @@
 //! The guest's files for the debugger: it reads the program, its libraries and `/proc/PID/maps` through the connection.
 //!
-//! Read-only. Names are the guest's (`-L` applies); `/proc/1` is the process, as the debugger is told that number.
+//! Read-only. Names are the guest's (`-L` applies); `/proc/PID` of the process is `/proc/self`.
 
 use super::target::{Debuggee, OpenFile};
 use crate::proc_view;
@@ -21,7 +21,8 @@ fn no_file() -> HostIoError<&'static str> {
 
 impl Debuggee {
     fn host_name(&self, name: &[u8]) -> PathBuf {
-        let own = name.strip_prefix(b"/proc/1/").map(|rest| [b"/proc/self/", rest].concat());
+        let number = format!("/proc/{}/", self.process.pid());
+        let own = name.strip_prefix(number.as_bytes()).map(|rest| [b"/proc/self/", rest].concat());
         let name = own.as_deref().unwrap_or(name);
         let guest = CString::new(name).unwrap_or_default();
         let host = crate::paths::host_path(self.sysroot.as_deref(), &guest, true);
@@ -133,7 +134,7 @@ impl HostIoFstat for Debuggee {
 
 impl HostIoReadlink for Debuggee {
     fn readlink(&mut self, name: &[u8], buf: &mut [u8]) -> HostIoResult<usize, Self> {
-        let target = if name == b"/proc/1/exe" {
+        let target = if self.host_name(name) == Path::new("/proc/self/exe") {
             self.process.exec.exe.clone()
         } else {
             std::fs::read_link(self.host_name(name))?

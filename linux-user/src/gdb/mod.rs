@@ -6,11 +6,15 @@
 //! 2. `State` is locked last: no other lock of the runtime is taken under it, except a poll word's.
 //! 3. A thread that has something to report puts it into the queue and holds all threads; the server reports the first
 //!    entry once every thread is held, and the others when the program is resumed.
-//! 4. Children of `fork` are not debugged; tasks in a `vfork` parent's memory pass all hooks by.
+//! 4. Children of `fork` are debugged only instead of their parent (`children`); tasks in a `vfork` parent's memory pass
+//!    all hooks by.
 //!
 //! Without `-g` each hook is one load.
 
+pub mod children;
+mod conn;
 mod files;
+mod identity;
 mod server;
 mod signals;
 mod target;
@@ -58,6 +62,8 @@ enum Stop {
     Signal(i32),
     CallEntry(u64),
     CallReturn(u64),
+    Fork(i32),
+    Exec,
     Exited(i32),
     Killed(i32),
 }
@@ -76,6 +82,21 @@ struct Thread {
     /// It was held: a breakpoint where it stands has been reported.
     resumed: bool,
     cpu: *mut CpuState,
+}
+
+impl Thread {
+    fn new(task: &mut Task, hold: bool) -> Thread {
+        Thread {
+            status: Status::Running,
+            hold,
+            action: Action::Continue,
+            chosen: false,
+            signal: None,
+            siginfo: Vec::new(),
+            resumed: false,
+            cpu: &raw mut *task.cpu,
+        }
+    }
 }
 
 // SAFETY: the CPU is touched under rule 1 only.
@@ -152,6 +173,16 @@ struct State {
     wake: RawFd,
     /// The end of the process has been reported.
     end_told: bool,
+    /// The debugger wants to hear of children.
+    wants_forks: bool,
+    /// The debugger wants to hear of exec.
+    wants_execs: bool,
+    /// Packets are not acknowledged.
+    no_ack: bool,
+    /// Children that wait for the debugger's choice.
+    children: BTreeMap<i32, children::Waiting>,
+    /// Connection, `wake` and memory.
+    fds: [RawFd; 3],
 }
 
 impl State {
@@ -166,6 +197,11 @@ impl State {
             catch: Catch::None,
             wake: -1,
             end_told: false,
+            wants_forks: false,
+            wants_execs: false,
+            no_ack: false,
+            children: BTreeMap::new(),
+            fds: [-1; 3],
         }
     }
 
@@ -223,19 +259,8 @@ pub fn begin(task: &mut Task) {
 fn enter(task: &mut Task) {
     let mut state = state();
     let hold = state.stopped;
-    state.threads.insert(
-        task.tid,
-        Thread {
-            status: Status::Running,
-            hold,
-            action: Action::Continue,
-            chosen: false,
-            signal: None,
-            siginfo: Vec::new(),
-            resumed: false,
-            cpu: &raw mut *task.cpu,
-        },
-    );
+    let thread = Thread::new(task, hold);
+    state.threads.insert(task.tid, thread);
 }
 
 /// The calling thread leaves.
@@ -243,20 +268,6 @@ pub fn end(task: &Task) {
     if active(task) {
         state().threads.remove(&task.tid);
         CHANGED.notify_all();
-    }
-}
-
-/// In the child of a fork.
-pub fn forked(task: &Task) {
-    if !ACTIVE.swap(false, Ordering::Relaxed) {
-        return;
-    }
-    WATCHING.store(false, Ordering::Relaxed);
-    // No other thread of ours exists here, but one may have held the lock: it is not used any more in this process.
-    if let Ok(state) = STATE.try_lock() {
-        for &pc in &state.breakpoints {
-            task.engine.set_breakpoint(pc, false);
-        }
     }
 }
 
@@ -421,6 +432,7 @@ pub fn dying(sig: i32) {
 
 /// Forgets the debugger: everything runs on.
 fn detach(engine: &engine::Engine) {
+    children::free_all();
     let mut state = state();
     for &pc in &std::mem::take(&mut state.breakpoints) {
         engine.set_breakpoint(pc, false);

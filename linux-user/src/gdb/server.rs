@@ -1,5 +1,6 @@
 //! The connection's thread: waits for the debugger, then moves between its packets and the guest's reports.
 
+use super::conn::Conn;
 use super::signals::to_gdb;
 use super::target::Debuggee;
 use super::{ACTIVE, CHANGED, DEBUGGED, Stop, detach, kick, state, wait};
@@ -9,131 +10,16 @@ use crate::process::exit;
 use crate::sys::raw_syscall;
 use crate::task::{Task, lock};
 use gdbstub::common::Signal;
-use gdbstub::conn::Connection;
 use gdbstub::stub::state_machine::GdbStubStateMachine;
 use gdbstub::stub::{BaseStopReason, DisconnectReason, GdbStub, MultiThreadStopReason};
 use gdbstub::target::ext::catch_syscalls::CatchSyscallPosition;
-use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::Ordering;
-
-/// The debugger's end of a socket. What `gdbstub` does not know is answered here, in front of it.
-struct Conn {
-    file: File,
-    out: Vec<u8>,
-    /// The packet that is being received.
-    packet: Vec<u8>,
-    /// Received bytes that are for `gdbstub`.
-    pending: VecDeque<u8>,
-    /// Packets are not acknowledged any more.
-    no_ack: bool,
-    /// The thread that questions are about; zero: any.
-    asked: i32,
-}
-
-impl Conn {
-    fn new(file: File) -> Conn {
-        let (packet, pending) = (Vec::new(), VecDeque::new());
-        Conn { file, out: Vec::new(), packet, pending, no_ack: false, asked: 0 }
-    }
-
-    /// Takes one byte from the debugger; whole packets are answered here or passed on.
-    fn take(&mut self, byte: u8) -> io::Result<()> {
-        if self.packet.is_empty() && byte != b'$' {
-            self.pending.push_back(byte);
-            return Ok(());
-        }
-        self.packet.push(byte);
-        let len = self.packet.len();
-        if len < 4 || self.packet[len - 3] != b'#' {
-            return Ok(());
-        }
-        let packet = std::mem::take(&mut self.packet);
-        let body = &packet[1..len - 3];
-        if let Some(thread) = body.strip_prefix(b"Hg") {
-            self.asked = thread_number(thread);
-        }
-        self.no_ack |= body == b"QStartNoAckMode";
-        match body.strip_prefix(b"qXfer:siginfo:read::") {
-            Some(range) => {
-                let reply = siginfo(range, self.asked);
-                self.file.write_all(&framed(&reply, !self.no_ack))
-            }
-            None => {
-                self.pending.extend(packet);
-                Ok(())
-            }
-        }
-    }
-}
-
-/// The thread's number in `-1`, `0`, `TID` or `pPID.TID`; zero for any.
-fn thread_number(text: &[u8]) -> i32 {
-    let text = std::str::from_utf8(text).unwrap_or("");
-    let tid = text.rsplit('.').next().unwrap_or("");
-    i32::from_str_radix(tid.trim_start_matches('p'), 16).unwrap_or(0).max(0)
-}
-
-/// A packet with its checksum.
-fn framed(body: &[u8], ack: bool) -> Vec<u8> {
-    let sum = body.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
-    let mut packet = if ack { b"+$".to_vec() } else { b"$".to_vec() };
-    packet.extend_from_slice(body);
-    packet.extend_from_slice(format!("#{sum:02x}").as_bytes());
-    packet
-}
-
-/// The part `offset,length` of the last reported signal's `siginfo_t`.
-fn siginfo(range: &[u8], tid: i32) -> Vec<u8> {
-    let text = std::str::from_utf8(range).unwrap_or("");
-    let number = |text: &str| usize::from_str_radix(text, 16).ok();
-    let Some((offset, len)) = text.split_once(',').and_then(|(o, l)| number(o).zip(number(l))) else {
-        return b"E01".to_vec();
-    };
-    let state = state();
-    let mut threads = state.threads.iter().filter(|(id, _)| tid == 0 || **id == tid);
-    let Some((_, thread)) = threads.find(|(_, thread)| !thread.siginfo.is_empty()) else {
-        return b"E01".to_vec();
-    };
-    let info = &thread.siginfo;
-    let part = &info[offset.min(info.len())..offset.saturating_add(len).min(info.len())];
-    let mut reply = vec![if offset.saturating_add(len) < info.len() { b'm' } else { b'l' }];
-    for &byte in part {
-        if matches!(byte, b'#' | b'$' | b'}' | b'*') {
-            reply.extend([b'}', byte ^ 0x20]);
-        } else {
-            reply.push(byte);
-        }
-    }
-    reply
-}
-
-impl Connection for Conn {
-    type Error = io::Error;
-
-    fn write(&mut self, byte: u8) -> io::Result<()> {
-        self.out.push(byte);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let mut out = std::mem::take(&mut self.out);
-        // The list of features gets what is answered here.
-        let start = out.iter().position(|&byte| byte == b'$').map_or(0, |at| at + 1);
-        if out[start..].starts_with(b"PacketSize=") && out.len() > start + 3 {
-            let mut body = out[start..out.len() - 3].to_vec();
-            body.extend_from_slice(b";qXfer:siginfo:read+");
-            out.truncate(start - 1);
-            out.extend(framed(&body, false));
-        }
-        self.file.write_all(&out)
-    }
-}
 
 /// Waits for a connection on a port or, if the name is not a number, a unix socket.
 fn accept(name: &str) -> io::Result<File> {
@@ -160,8 +46,24 @@ fn accept(name: &str) -> io::Result<File> {
 
 /// Waits for the debugger and gives it the task, which is held before its first instruction. The error is one line.
 pub fn start(name: &str, task: &mut Task) -> Result<(), String> {
-    let fail = |error: io::Error| format!("gdb connection '{name}': {error}");
-    let file = accept(name).map_err(fail)?;
+    let conn = accept(name).map_err(|error| format!("gdb connection '{name}': {error}"))?.into_raw_fd();
+    lock(&task.files.hidden).insert(conn, "gdb");
+    ACTIVE.store(true, Ordering::Relaxed);
+    super::begin(task);
+    serve_on(conn, task, None)
+}
+
+/// What went before on a connection that is taken over.
+pub struct Past {
+    /// Packets are not acknowledged.
+    pub no_ack: bool,
+    /// The program that was executed, if that is to be reported.
+    pub executed: Option<Vec<u8>>,
+}
+
+/// Starts the server of a connection for a task that is entered and held.
+pub fn serve_on(conn: RawFd, task: &Task, past: Option<Past>) -> Result<(), String> {
+    let fail = |error: io::Error| format!("gdb connection: {error}");
     let wake = raw_syscall(libc::SYS_eventfd2, [0, libc::EFD_CLOEXEC as u64, 0, 0, 0, 0])
         .map_err(|errno| format!("gdb connection: {}", errno.text().unwrap_or("?")))?;
     let wake = move_high(wake as RawFd);
@@ -170,14 +72,15 @@ pub fn start(name: &str, task: &mut Task) -> Result<(), String> {
     let memory = unsafe { File::from_raw_fd(move_high(memory.into_raw_fd())) };
     {
         let mut hidden = lock(&task.files.hidden);
-        for fd in [file.as_raw_fd(), wake, memory.as_raw_fd()] {
+        for fd in [wake, memory.as_raw_fd()] {
             hidden.insert(fd, "gdb");
         }
     }
-    state().wake = wake;
+    {
+        let mut state = state();
+        (state.wake, state.fds) = (wake, [conn, wake, memory.as_raw_fd()]);
+    }
     DEBUGGED.store(super::pid(), Ordering::Relaxed);
-    ACTIVE.store(true, Ordering::Relaxed);
-    super::begin(task);
     let debuggee = Debuggee {
         process: task.process.clone(),
         mm: task.mm.clone(),
@@ -187,9 +90,12 @@ pub fn start(name: &str, task: &mut Task) -> Result<(), String> {
         sysroot: task.fs.sysroot.clone(),
         files: Vec::new(),
     };
+    // SAFETY: the descriptor is the server's from here on.
+    let file = unsafe { File::from_raw_fd(conn) };
     // The new thread is no guest's: it must never take a signal.
     let old = set_mask(ALL_SIGNALS);
-    let spawned = std::thread::Builder::new().name("gdb".into()).spawn(move || serve(file, wake, debuggee));
+    let spawned =
+        std::thread::Builder::new().name("gdb".into()).spawn(move || serve(file, wake, debuggee, past));
     set_mask(old);
     spawned.map(|_| ()).map_err(fail)
 }
@@ -205,10 +111,10 @@ fn poll(conn: RawFd, wake: RawFd) -> bool {
     fds[1].revents == 0
 }
 
-fn serve(file: File, wake: RawFd, mut debuggee: Debuggee) {
+fn serve(file: File, wake: RawFd, mut debuggee: Debuggee, past: Option<Past>) {
     let engine = debuggee.engine.clone();
     let conn = file.as_raw_fd();
-    let result = session(file, conn, wake, &mut debuggee);
+    let result = session(file, conn, wake, &mut debuggee, past);
     detach(&engine);
     match result {
         Ok(Some(DisconnectReason::Kill)) => exit::exit_group(0),
@@ -229,7 +135,12 @@ fn byte(conn: &mut Conn) -> Option<u8> {
         }
         let mut byte = [0];
         match conn.file.read(&mut byte) {
-            Ok(1) => conn.take(byte[0]).ok()?,
+            Ok(1) => {
+                conn.take(byte[0]).ok()?;
+                if conn.handed_over {
+                    return None;
+                }
+            }
             Ok(_) => return None,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return None,
@@ -242,11 +153,34 @@ fn session(
     fd: RawFd,
     wake: RawFd,
     debuggee: &mut Debuggee,
+    past: Option<Past>,
 ) -> Result<Option<DisconnectReason>, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let stub = GdbStub::new(Conn::new(file));
+    let mut conn = Conn::new(file);
+    if let Some(past) = &past {
+        conn.recall(past.no_ack, past.executed.is_some());
+        conn.executed.clone_from(&past.executed);
+    }
     hold(debuggee);
-    let mut machine = stub.run_state_machine(debuggee).map_err(|error| text(&error))?;
+    let mut machine = GdbStub::new(conn).run_state_machine(debuggee).map_err(|error| text(&error))?;
+    while past.is_some() {
+        machine = match machine {
+            GdbStubStateMachine::Idle(mut idle) => match idle.borrow_conn().pending.pop_front() {
+                Some(byte) => idle.incoming_data(debuggee, byte).map_err(|error| text(&error))?,
+                None => {
+                    idle.borrow_conn().unmute();
+                    machine = GdbStubStateMachine::Idle(idle);
+                    break;
+                }
+            },
+            GdbStubStateMachine::Running(mut running) => {
+                running.borrow_conn().unmute();
+                machine = GdbStubStateMachine::Running(running);
+                break;
+            }
+            other => other,
+        };
+    }
     loop {
         machine = match machine {
             GdbStubStateMachine::Idle(mut idle) => match byte(idle.borrow_conn()) {
@@ -321,7 +255,8 @@ fn next_report(debuggee: &Debuggee) -> Option<MultiThreadStopReason<u64>> {
             Stop::Step | Stop::Watch(..) | Stop::Signal(_) | Stop::CallEntry(_) | Stop::CallReturn(_) => {
                 !guard.threads.contains_key(&tid)
             }
-            Stop::Exited(_) | Stop::Killed(_) => false,
+            Stop::Fork(child) => !guard.children.contains_key(&child),
+            Stop::Exec | Stop::Exited(_) | Stop::Killed(_) => false,
         };
         drop(guard);
         if stale {
@@ -330,7 +265,8 @@ fn next_report(debuggee: &Debuggee) -> Option<MultiThreadStopReason<u64>> {
         }
         let tid = tid_of(tid);
         return Some(match stop {
-            Stop::Step => BaseStopReason::SignalWithThread { tid, signal: Signal::SIGTRAP },
+            Stop::Step | Stop::Exec => BaseStopReason::SignalWithThread { tid, signal: Signal::SIGTRAP },
+            Stop::Fork(child) => BaseStopReason::Fork { cur_tid: tid, new_tid: tid_of(child) },
             Stop::Break => BaseStopReason::SwBreak(tid),
             Stop::Watch(kind, addr) => BaseStopReason::Watch { tid, kind, addr },
             Stop::Signal(sig) => BaseStopReason::SignalWithThread { tid, signal: to_gdb(sig) },

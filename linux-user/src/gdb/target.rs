@@ -23,6 +23,7 @@ use gdbstub::target::ext::breakpoints::{
 };
 use gdbstub::target::ext::catch_syscalls::{CatchSyscalls, CatchSyscallsOps, SyscallNumbers};
 use gdbstub::target::ext::exec_file::{ExecFile, ExecFileOps};
+use gdbstub::target::ext::extended_mode::ExtendedModeOps;
 use gdbstub::target::ext::host_io::HostIoOps;
 use gdbstub::target::ext::target_description_xml_override::{
     TargetDescriptionXmlOverride, TargetDescriptionXmlOverrideOps,
@@ -178,6 +179,14 @@ impl Target for Debuggee {
 
     fn support_catch_syscalls(&mut self) -> Option<CatchSyscallsOps<'_, Self>> {
         Some(self)
+    }
+
+    fn support_extended_mode(&mut self) -> Option<ExtendedModeOps<'_, Self>> {
+        Some(self)
+    }
+
+    fn use_fork_stop_reason(&self) -> bool {
+        true
     }
 
     fn support_exec_file(&mut self) -> Option<ExecFileOps<'_, Self>> {

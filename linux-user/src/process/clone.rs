@@ -181,7 +181,7 @@ fn clone(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     let traced = trace::clone_begins(cx.task, f, args.exit_signal);
     let result = if has(flag::THREAD) {
         new_thread(cx, args, traced)
-    } else if has(flag::VM) {
+    } else if has(flag::VM) && !(has(flag::VFORK) && crate::gdb::children::wanted(cx.task)) {
         new_sharing_process(cx, args, traced)
     } else {
         new_process(cx, args)
@@ -421,6 +421,7 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
         crate::syscall::fs32::freeze(),
         crate::syscall::aio::freeze(),
     );
+    let debugger = crate::gdb::children::forking(cx.task);
     // Also the CPU's own signals: what is recorded in the child is then only what came for the child.
     host_signal::set_mask(host_signal::ALL_SIGNALS);
     // The C library's fork keeps its allocator's locks consistent, so it is taken whenever it can express the request.
@@ -447,8 +448,10 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     drop(tracers);
     drop(frozen);
     drop(threads);
-    let pid = result?;
-    if pid != 0 {
+    if result != Ok(0) {
+        let child = result.ok().map(|pid| pid as i32);
+        debugger.parent(cx.task, child, args.flags & flag::VFORK != 0);
+        let pid = result?;
         if args.flags & flag::PARENT_SETTID != 0 {
             put_tid(cx.task, args.parent_tid, pid as i32);
         }
@@ -456,7 +459,6 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
         return Ok(pid);
     }
     let task = &mut *cx.task;
-    crate::gdb::forked(task);
     trace::tracer::forked();
     task.tid = gettid();
     let process = Process::new(task.tid, task.process.exec.clone());
@@ -473,6 +475,7 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     if args.flags & flag::CHILD_SETTID != 0 {
         put_tid(task, args.child_tid, task.tid);
     }
+    debugger.child(task);
     start_state(cx, args, None);
     Ok(0)
 }

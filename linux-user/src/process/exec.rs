@@ -165,9 +165,13 @@ fn open_checked(path: &Path, follow: bool) -> Result<File, Errno> {
     raw_syscall(libc::SYS_faccessat2, args).map_err(|_| Errno::EACCES)?;
     let link = CString::new(format!("/proc/self/fd/{fd}")).map_err(|_| Errno::ENOENT)?;
     let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as u64;
-    let fd = raw_syscall(libc::SYS_openat, [at, link.as_ptr() as u64, flags, 0, 0, 0])?;
+    let opened = match raw_syscall(libc::SYS_openat, [at, link.as_ptr() as u64, flags, 0, 0, 0]) {
+        // There is no /proc.
+        Err(Errno::ENOENT) => raw_syscall(libc::SYS_openat, [at, name.as_ptr() as u64, flags, 0, 0, 0]),
+        opened => opened,
+    };
     // SAFETY: a fresh descriptor.
-    let file = unsafe { File::from_raw_fd(fd as i32) };
+    let file = unsafe { File::from_raw_fd(opened? as i32) };
     if written(&file) { Err(Errno::ETXTBSY) } else { Ok(file) }
 }
 
@@ -309,7 +313,7 @@ fn sibling(class: u8, data: u8, machine: u16) -> Option<PathBuf> {
         (258, 2, 1) => "loongarch64",
         _ => return None,
     };
-    let path = std::env::current_exe().ok()?.parent()?.join(format!("qemu-{name}"));
+    let path = super::own::name()?.parent()?.join(format!("qemu-{name}"));
     path.exists().then_some(path)
 }
 
@@ -387,7 +391,7 @@ fn emulator_argv(
 fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
     let to_c = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::ENOENT);
     let config = task.process.exec.clone();
-    let plan_is_host = plan.kind == Kind::Host;
+    let (plan_is_host, plan_is_own) = (plan.kind == Kind::Host, plan.kind == Kind::Own);
     let filters = crate::seccomp::for_exec(task)?;
     let close = |fd: Option<i32>| {
         if let Some(fd) = fd {
@@ -413,10 +417,14 @@ fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
     if let Some(fd) = filters {
         keep("-seccomp", fd.to_string());
     }
+    let debugger = if plan_is_own { crate::gdb::children::for_exec(task) } else { None };
+    if let Some((told, _)) = &debugger {
+        keep("-debugged", told.clone());
+    }
     let (program, argv) = match &plan.kind {
         Kind::Host => (to_c(&plan.path)?, plan.argv),
         Kind::Own => {
-            let name = std::env::current_exe().ok().and_then(|path| to_c(&path).ok()).unwrap_or_default();
+            let name = super::own::name().and_then(|path| to_c(path).ok()).unwrap_or_default();
             (c"/proc/self/exe".to_owned(), emulator_argv(&config, name, true, &kept, plan)?)
         }
         Kind::Other(binary) => {
@@ -441,7 +449,10 @@ fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
     if plan_is_host {
         crate::syscall::misc::limits_to_host(true);
     }
-    let result = safe_syscall(libc::SYS_execve, args);
+    let mut result = safe_syscall(libc::SYS_execve, args);
+    if plan_is_own && result == Err(Errno::ENOENT) {
+        result = Err(super::own::exec(&task.files, &argv, &env_pointers));
+    }
     if plan_is_host {
         crate::syscall::misc::limits_to_host(false);
     }
@@ -450,6 +461,7 @@ fn start(task: &mut Task, plan: Plan, env: &[CString]) -> SysResult {
     }
     task.sighand.exec_failed();
     close(filters);
+    close(debugger.map(|(_, fd)| fd));
     result
 }
 

@@ -6,6 +6,7 @@ pub mod core_file;
 mod exec;
 pub mod exit;
 mod futex;
+pub mod own;
 mod prctl;
 mod sysroot;
 
@@ -15,4 +16,5 @@ pub use futex::{
     sys_exit, sys_exit_group, sys_futex, sys_futex_requeue, sys_futex_time64, sys_futex_waitv,
     sys_get_robust_list, sys_set_robust_list, sys_set_tid_address,
 };
+pub use own::{sys_chroot, sys_pivot_root};
 pub use prctl::{sys_personality, sys_prctl};

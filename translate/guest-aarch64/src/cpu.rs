@@ -159,16 +159,24 @@ const A710: Features = V8_4.with(&[
     F::Sm4,
 ]);
 
+const A64FX: Features = V8_0.with(&[F::Lse, F::Lor, F::Rdm, F::Fp16, F::Dpb, F::Fcma]);
+const A78AE: Features = N1.with(&[F::Rcpc2, F::Flagm, F::Lse2]);
+const N2: Features = A710.with(&[F::Rng]);
+
 /// All models; the first is the default.
 pub const MODELS: &[Model] = &[
     Model { name: "max", midr: 0x000f_04f0, features: Features::ALL },
+    Model { name: "a64fx", midr: 0x461f_0010, features: A64FX },
+    Model { name: "cortex-a35", midr: 0x411f_d040, features: V8_0 },
     Model { name: "cortex-a53", midr: 0x410f_d034, features: V8_0 },
     Model { name: "cortex-a55", midr: 0x412f_d050, features: V8_2 },
     Model { name: "cortex-a57", midr: 0x411f_d070, features: V8_0 },
     Model { name: "cortex-a72", midr: 0x410f_d083, features: V8_0 },
     Model { name: "cortex-a76", midr: 0x414f_d0b1, features: N1 },
+    Model { name: "cortex-a78ae", midr: 0x410f_d423, features: A78AE },
     Model { name: "cortex-a710", midr: 0x412f_d471, features: A710 },
     Model { name: "neoverse-n1", midr: 0x414f_d0c1, features: N1 },
+    Model { name: "neoverse-n2", midr: 0x410f_d493, features: N2 },
     Model { name: "neoverse-v1", midr: 0x411f_d402, features: V1 },
 ];
 

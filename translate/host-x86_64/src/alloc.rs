@@ -10,7 +10,7 @@
 use crate::asm::*;
 use crate::pool::Pool;
 use crate::regs::*;
-use ir::state::{Header, SPILL_SLOTS};
+use ir::state::{Header, SPILL_SLOTS, VSPILL_SLOTS};
 use ir::{Attr, CompileCx, Effect, HostCode, Inst, Op, Region, Reloc, SlotId, Type, Val};
 
 /// How guest flags sit in the host's flags register.
@@ -128,7 +128,7 @@ pub(crate) struct C<'a> {
     pub lock: u16,
     pub xlock: u32,
     pub spill_used: u64,
-    pub vspill_used: u32,
+    pub vspill_used: u64,
     pub idx: usize,
     pub block: usize,
     pub pc: u64,
@@ -386,7 +386,7 @@ impl<'a> C<'a> {
     }
     fn spill_x(&mut self, x: Xmm) {
         let n = (!self.vspill_used).trailing_zeros() as u8;
-        assert!(n < 16, "out of vector spill slots");
+        assert!((n as usize) < VSPILL_SLOTS, "out of vector spill slots");
         self.a.vst(V::MovupsSt, vspill_mem(n), x);
         self.vspill_used |= 1 << n;
         for k in 0..self.live.len() {

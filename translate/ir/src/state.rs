@@ -18,6 +18,9 @@ pub const LOOKUP_BYTES: usize = LOOKUP_ENTRIES * 16;
 
 /// Bytes of spill space for a back end in the header.
 pub const SPILL_SLOTS: usize = 64;
+/// Vectors of spill space. Values that live across guest instructions are contents of vector slots (32 on every guest so
+/// far), others are an instruction's own.
+pub const VSPILL_SLOTS: usize = 64;
 
 /// The part of the state block that is the same for every guest. 64-byte aligned.
 #[repr(C, align(64))]
@@ -88,7 +91,7 @@ pub struct Header {
     /// Spill space of the back end.
     pub spill: [u64; SPILL_SLOTS],
     /// Vector spill space of the back end (16 bytes each).
-    pub vspill: [[u64; 2]; 16],
+    pub vspill: [[u64; 2]; VSPILL_SLOTS],
 }
 
 impl Header {
