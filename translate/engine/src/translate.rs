@@ -243,6 +243,7 @@ impl Engine {
                 }
             }
         }
+        region.recycle();
         if hash.is_some() && inner.persist.unsaved(&inner.store) >= crate::persist::MANY {
             self.save_kept(inner);
         }

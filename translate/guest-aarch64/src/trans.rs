@@ -216,10 +216,7 @@ impl Tr<'_> {
         let inst = self.b.region().inst(value);
         let multiple = |v: Val| self.b.as_const(v).is_some_and(|c| c & 15 == 0);
         match inst.op {
-            Op::Add | Op::Sub => {
-                let from = self.b.region().inst(inst.args[0]);
-                from.op == Op::Get && from.attr == ir::Attr::Slot(cpu::SP) && multiple(inst.args[1])
-            }
+            Op::Add | Op::Sub => self.b.held(cpu::SP) == Some(inst.args[0]) && multiple(inst.args[1]),
             Op::And => multiple(inst.args[1]),
             _ => false,
         }

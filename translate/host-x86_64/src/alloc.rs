@@ -80,7 +80,8 @@ pub(crate) enum ColdWork {
 pub(crate) struct OutCall {
     pub desc: u32,
     pub helper: bool,
-    pub args: Vec<(Loc, Type)>,
+    pub args: [(Loc, Type); 4],
+    pub count: usize,
     pub result: Loc,
 }
 
@@ -123,6 +124,8 @@ pub(crate) struct C<'a> {
     /// By slot: its vector register is known to be zero above this many bytes.
     pub slot_vz: Vec<u8>,
     pub live: Vec<u32>,
+    /// No live value dies before this operation.
+    pub next_death: u32,
     pub users: [u8; 16],
     pub xusers: [u8; 32],
     pub lock: u16,
@@ -172,32 +175,37 @@ impl<'a> C<'a> {
 
     /// Fills `last`, `uses`, `flags_val` and `lazy` for one block.
     pub(crate) fn analyse(&mut self, first: usize, last: usize, term_use: Option<Val>) {
-        for i in first..last {
-            self.last[i] = NEVER;
-            self.uses[i] = 0;
-            self.flags_val[i] = u32::MAX;
-            self.loc[i] = Loc::None;
-            self.zx[i] = false;
-            self.vz[i] = 16;
-            self.lazy[i] = false;
-            self.fused[i] = false;
-        }
+        self.last[first..last].fill(NEVER);
+        self.uses[first..last].fill(0);
+        self.flags_val[first..last].fill(u32::MAX);
+        self.loc[first..last].fill(Loc::None);
+        self.zx[first..last].fill(false);
+        self.vz[first..last].fill(16);
+        self.lazy[first..last].fill(false);
+        self.fused[first..last].fill(false);
         if let Some(v) = term_use {
             self.last[v.index()] = last as u32;
             self.uses[v.index()] += 1;
         }
         for i in (first..last).rev() {
             let inst = &self.r.insts[i];
-            if self.skippable(inst) && self.uses[i] == 0 {
+            if matches!(inst.op, Op::Nop | Op::Insn) || (self.uses[i] == 0 && self.skippable(inst)) {
                 continue;
             }
             if inst.op == Op::FlagsOf {
                 self.flags_val[inst.args[0].index()] = i as u32;
             }
-            for v in inst.args() {
-                // Leading zeros of a reversed value look at the value itself.
-                let made = self.r.inst(v);
-                let v = if inst.op == Op::Clz && made.op == Op::BitRev { made.args[0] } else { v };
+            for mut v in inst.args {
+                if !v.is_some() {
+                    continue;
+                }
+                if inst.op == Op::Clz {
+                    // Leading zeros of a reversed value look at the value itself.
+                    let made = self.r.inst(v);
+                    if made.op == Op::BitRev {
+                        v = made.args[0];
+                    }
+                }
                 let k = v.index();
                 self.uses[k] += 1;
                 if self.last[k] == NEVER {
@@ -537,6 +545,7 @@ impl<'a> C<'a> {
             Loc::None | Loc::Const(_) | Loc::Addr(_) | Loc::Eflags(_) => return,
         }
         self.live.push(i as u32);
+        self.next_death = self.next_death.min(self.last[i]);
     }
     /// The result is a 32-bit operation's: its register's upper half is zero.
     pub(crate) fn def_z(&mut self, g: Gp) {
@@ -577,6 +586,12 @@ impl<'a> C<'a> {
     }
     /// Frees what dies at the current operation.
     pub(crate) fn end_op(&mut self) {
+        self.lock = 0;
+        self.xlock = 0;
+        if (self.idx as u32) < self.next_death {
+            return;
+        }
+        self.next_death = u32::MAX;
         let mut k = 0;
         while k < self.live.len() {
             let v = self.live[k] as usize;
@@ -585,11 +600,10 @@ impl<'a> C<'a> {
                 self.drop_loc(v);
                 self.loc[v] = Loc::None;
             } else {
+                self.next_death = self.next_death.min(self.last[v]);
                 k += 1;
             }
         }
-        self.lock = 0;
-        self.xlock = 0;
     }
     /// Moves a value to a new location.
     fn relocate(&mut self, v: usize, to: Loc) {

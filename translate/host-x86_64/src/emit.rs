@@ -9,11 +9,8 @@ impl C<'_> {
     pub(crate) fn emit(&mut self, i: &Inst) {
         let [a, b, c, _] = i.args;
         match (i.op, i.attr) {
-            (Op::Nop, _) => {}
-            (Op::Insn, _) => {
-                self.pc = i.imm;
-                self.out.marks.push((self.a.pos(), i.imm));
-            }
+            // Dealt with by the caller.
+            (Op::Nop | Op::Insn, _) => {}
             (Op::Get, Attr::Slot(s)) => self.get(s),
             (Op::Set, Attr::Slot(s)) => self.set(s, a),
             (Op::Defer, Attr::Slot(s)) => {

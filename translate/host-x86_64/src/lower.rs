@@ -9,8 +9,8 @@ use crate::pool::Pool;
 use crate::regs::*;
 use ir::state::{Header, LOOKUP_BYTES, LOOKUP_ENTRIES, RuntimeEntry};
 use ir::{
-    Attr, BlockId, CompileCx, Effect, ExitSite, HostCode, Inst, Pad, Region, Reloc, SlotId, SlotSet, Target,
-    Term, Type, Val, exit,
+    Attr, BlockId, CompileCx, Effect, ExitSite, HostCode, Inst, Op, Pad, Region, Reloc, SlotId, SlotSet,
+    Target, Term, Type, Val, exit,
 };
 use std::cell::Cell;
 use std::mem::offset_of;
@@ -29,6 +29,13 @@ struct Tables {
     fused: Vec<bool>,
     slot_vz: Vec<u8>,
     live: Vec<u32>,
+    asm: Asm,
+    heads: Vec<Label>,
+    poll_head: Vec<bool>,
+    cold: Vec<Cold>,
+    pool: Pool,
+    pads: Vec<(u64, u64, Label)>,
+    sites: Vec<(u32, Label, u64)>,
 }
 
 thread_local! {
@@ -67,27 +74,36 @@ fn attempt(
     forced: &[usize],
 ) -> Result<HostCode, usize> {
     let n = r.insts.len();
-    let mut a = Asm::new(feat);
+    let mut t = TABLES.take();
+    let mut out = HostCode::empty();
+    let mut a = t.asm;
+    a.reset();
+    a.feat = feat;
+    a.buf = std::mem::take(&mut out.bytes);
     a.buf.reserve(n * 8 + 256);
     a.vtmp = Some(XSCRATCH[2]);
-    let heads: Vec<Label> = r.blocks.iter().map(|_| a.new_label()).collect();
+    t.heads.clear();
+    t.heads.extend(r.blocks.iter().map(|_| a.new_label()));
+    back_edges(r, &mut t.poll_head);
+    t.cold.clear();
+    t.pads.clear();
+    t.sites.clear();
     let (mode_key, no_chain) = (cx.mode_key(), cx.no_chain());
     let addr32 = cx.guest().address_bits() == 32;
     let half_slots = cx.guest().half_slots();
-    let t = TABLES.take();
     let mut c = C {
         a,
         map,
         r,
-        out: HostCode::default(),
-        cold: Vec::new(),
-        pool: Pool::default(),
-        pads: Vec::new(),
+        out,
+        cold: t.cold,
+        pool: t.pool,
+        pads: t.pads,
         mode_key,
         addr32,
         no_chain,
-        heads,
-        poll_head: back_edges(r),
+        heads: t.heads,
+        poll_head: t.poll_head,
         loc: grown(t.loc, n, Loc::None),
         zx: grown(t.zx, n, false),
         vz: grown(t.vz, n, 16),
@@ -99,6 +115,7 @@ fn attempt(
         half_slots,
         slot_vz: grown(t.slot_vz, map.disp.len(), 16),
         live: t.live,
+        next_death: u32::MAX,
         users: [0; 16],
         xusers: [0; 32],
         lock: 0,
@@ -112,7 +129,7 @@ fn attempt(
         flags_slot: None,
         forced,
         starved: None,
-        sites: Vec::new(),
+        sites: t.sites,
         miss: None,
         cx,
     };
@@ -127,8 +144,9 @@ fn attempt(
 }
 
 /// Blocks that some block of the region not before them jumps to: they poll.
-fn back_edges(r: &Region) -> Vec<bool> {
-    let mut polls = vec![false; r.blocks.len()];
+fn back_edges(r: &Region, polls: &mut Vec<bool>) {
+    polls.clear();
+    polls.resize(r.blocks.len(), false);
     let mut see = |b: &ir::Block, t: Target| {
         if let Target::Pc(pc) = t
             && pc <= b.pc
@@ -154,7 +172,6 @@ fn back_edges(r: &Region) -> Vec<bool> {
             | Term::Resume { .. } => {}
         }
     }
-    polls
 }
 
 impl C<'_> {
@@ -165,6 +182,7 @@ impl C<'_> {
         self.pc = blk.pc;
         self.mode_key = self.cx.mode_key();
         self.live.clear();
+        self.next_death = u32::MAX;
         self.users = [0; 16];
         self.xusers = [0; 32];
         self.spill_used = 0;
@@ -202,8 +220,15 @@ impl C<'_> {
         for i in first..last {
             self.idx = i;
             let inst = &self.r.insts[i];
-            if self.skippable(inst) && self.uses[i] == 0 {
-                continue;
+            match inst.op {
+                Op::Nop => continue,
+                Op::Insn => {
+                    self.pc = inst.imm;
+                    self.out.marks.push((self.a.pos(), inst.imm));
+                    continue;
+                }
+                _ if self.uses[i] == 0 && self.skippable(inst) => continue,
+                _ => {}
             }
             if self.fused[i] {
                 continue;
@@ -457,10 +482,11 @@ impl C<'_> {
     /// Captures the operands of the current operation for a call out of line. eax must be free by then.
     pub(crate) fn capture(&mut self, inst: &Inst, result: Loc) -> OutCall {
         let helper = !matches!(inst.op.info().effect, Effect::Pure | Effect::Sticky);
-        let mut args = Vec::new();
-        for &v in &inst.args {
+        // An optional operand that is absent is zero: the cells keep what an earlier call left there.
+        let count = inst.op.info().args.len();
+        let mut args = [(Loc::Const(0), Type::I64); 4];
+        for (arg, &v) in args.iter_mut().zip(&inst.args) {
             if !v.is_some() {
-                args.push((Loc::Const(0), Type::I64));
                 continue;
             }
             let ty = self.ty(v);
@@ -469,7 +495,7 @@ impl C<'_> {
                     Loc::Const(c) => Loc::Const(ir::state::flags_to_mem(c as u8).into()),
                     _ => Loc::R(self.flags_copy(v)),
                 };
-                args.push((l, Type::I32));
+                *arg = (l, Type::I32);
                 continue;
             }
             if self.loc[v.index()] == Loc::Lazy {
@@ -480,17 +506,15 @@ impl C<'_> {
                 Loc::X(x) => self.xlock(x),
                 _ => {}
             }
-            args.push((self.loc[v.index()], ty));
+            *arg = (self.loc[v.index()], ty);
         }
-        // An optional operand that is absent is zero: the cells keep what an earlier call left there.
-        args.truncate(inst.op.info().args.len());
-        OutCall { desc: self.cx.descriptor(inst), helper, args, result }
+        OutCall { desc: self.cx.descriptor(inst), helper, args, count, result }
     }
     /// Emits a captured call. Only eax is changed, and the result's register.
     pub(crate) fn out_call(&mut self, call: &OutCall, pc: u64) {
         let arg = |k: usize| hdr(offset_of!(Header, call_args) + 16 * k);
         for pass in 0..2 {
-            for (k, (l, ty)) in call.args.iter().enumerate() {
+            for (k, (l, ty)) in call.args[..call.count].iter().enumerate() {
                 let in_reg = matches!(l, Loc::R(_) | Loc::X(_));
                 if in_reg != (pass == 0) {
                     continue;
@@ -612,8 +636,8 @@ impl C<'_> {
     }
 
     fn emit_cold(&mut self) {
-        let work = std::mem::take(&mut self.cold);
-        for c in work {
+        let mut work = std::mem::take(&mut self.cold);
+        for c in work.drain(..) {
             self.a.bind(c.label);
             self.out.marks.push((self.a.pos(), c.pc));
             match c.work {
@@ -651,11 +675,13 @@ impl C<'_> {
                 }
             }
         }
+        self.cold = work;
         if let Some(l) = self.miss {
             self.a.bind(l);
             self.a.jmp_rm(entry(RuntimeEntry::ReturnMiss));
         }
-        for (ret, mode_key, key) in std::mem::take(&mut self.pads) {
+        let mut pads = std::mem::take(&mut self.pads);
+        for (ret, mode_key, key) in pads.drain(..) {
             while self.a.pos() & 7 != 0 {
                 self.a.int3();
             }
@@ -665,16 +691,17 @@ impl C<'_> {
             self.out.relocs.push(Reloc::Guest64(at));
             self.a.u64(ret | mode_key);
         }
+        self.pads = pads;
         self.pool.finish(&mut self.a);
     }
 
     fn finish(mut self) -> HostCode {
         self.a.finish();
-        for (at, l, key) in self.sites {
+        for (at, l, key) in self.sites.drain(..) {
             let stub = self.a.offset(l).expect("stubs are bound");
             self.out.exits.push(ExitSite { at, stub, key });
         }
-        self.out.bytes = self.a.buf;
+        self.out.bytes = std::mem::take(&mut self.a.buf);
         TABLES.set(Tables {
             loc: self.loc,
             zx: self.zx,
@@ -686,6 +713,13 @@ impl C<'_> {
             fused: self.fused,
             slot_vz: self.slot_vz,
             live: self.live,
+            asm: self.a,
+            heads: self.heads,
+            poll_head: self.poll_head,
+            cold: self.cold,
+            pool: self.pool,
+            pads: self.pads,
+            sites: self.sites,
         });
         self.out
     }

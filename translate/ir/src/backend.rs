@@ -1,6 +1,7 @@
 //! What a host back end provides to the engine, and what it gets. Back ends are pure: bytes and tables out.
 
 use crate::{Guest, Inst, Region};
+use std::cell::Cell;
 
 /// Host addresses of the engine's functions, `extern "C"`, that the runtime entries call on the runtime's stack.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +85,28 @@ pub struct HostCode {
     pub marks: Vec<(u32, u64)>,
     /// Absolute values.
     pub relocs: Vec<Reloc>,
+}
+
+thread_local! {
+    /// Memory of outputs that are done with.
+    static SPARE: Cell<HostCode> = Cell::default();
+}
+
+impl HostCode {
+    /// An empty output, in the memory of one that was given back.
+    pub fn empty() -> HostCode {
+        SPARE.take()
+    }
+    /// Gives the memory back for the next compilation of this thread.
+    pub fn recycle(mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+        self.exits.clear();
+        self.pads.clear();
+        self.marks.clear();
+        self.relocs.clear();
+        SPARE.set(self);
+    }
 }
 
 /// What the back end may ask while compiling.

@@ -3,12 +3,22 @@
 //! Methods check arguments in debug builds only; the verifier checks whole regions in tests.
 
 use crate::*;
+use std::cell::Cell;
 
-/// Builds a [`Region`] block by block.
-#[derive(Debug, Default)]
+thread_local! {
+    /// What builders of this thread noted so far; a block's epoch is above all in it.
+    static HELD: Cell<Vec<(u64, Val)>> = const { Cell::new(Vec::new()) };
+    static EPOCH: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Builds a [`Region`] block by block. A slot read again in the same block gives the value that is in it.
+#[derive(Debug)]
 pub struct Builder {
     region: Region,
     open: Option<(u64, bool, u32)>,
+    /// By slot the value it holds, valid if noted in this epoch: forgetting everything is one addition.
+    held: Vec<(u64, Val)>,
+    epoch: u64,
 }
 
 macro_rules! binary {
@@ -33,12 +43,14 @@ macro_rules! unary {
 impl Builder {
     /// An empty region under `mode`.
     pub fn new(mode: u64) -> Builder {
-        Builder { region: Region { mode, ..Region::default() }, open: None }
+        Builder { region: Region::empty(mode), open: None, held: HELD.take(), epoch: EPOCH.get() }
     }
 
     /// The finished region.
     pub fn finish(self) -> Region {
         debug_assert!(self.open.is_none(), "a block is still open");
+        HELD.set(self.held);
+        EPOCH.set(self.epoch);
         self.region
     }
 
@@ -60,6 +72,7 @@ impl Builder {
     fn begin(&mut self, pc: u64, entry: bool) -> BlockId {
         debug_assert!(self.open.is_none(), "blocks do not nest");
         self.open = Some((pc, entry, self.region.insts.len() as u32));
+        self.epoch += 1;
         BlockId(self.region.blocks.len() as u32)
     }
 
@@ -81,10 +94,17 @@ impl Builder {
     }
 
     /// Appends an instruction.
+    #[inline]
     pub fn push(&mut self, op: Op, ty: Type, attr: Attr, args: &[Val], imm: u64) -> Val {
         debug_assert!(self.open.is_some(), "no open block");
         let mut a = [Val::NONE; 4];
         a[..args.len()].copy_from_slice(args);
+        match (op, attr) {
+            (Op::Set, Attr::Slot(slot)) => self.hold(slot, args[0]),
+            // It may write slots.
+            (Op::Call, _) => self.epoch += 1,
+            _ => {}
+        }
         let v = Val(self.region.insts.len() as u32);
         self.region.insts.push(Inst { op, ty, attr, args: a, imm });
         v
@@ -126,7 +146,14 @@ impl Builder {
 
     /// Reads a slot of type `ty`.
     pub fn get(&mut self, slot: SlotId, ty: Type) -> Val {
-        self.push(Op::Get, ty, Attr::Slot(slot), &[], 0)
+        if let Some(v) = self.held(slot)
+            && self.ty(v) == ty
+        {
+            return v;
+        }
+        let v = self.push(Op::Get, ty, Attr::Slot(slot), &[], 0);
+        self.hold(slot, v);
+        v
     }
     /// Writes a slot; the value has the slot's type.
     pub fn set(&mut self, slot: SlotId, v: Val) {
@@ -135,6 +162,18 @@ impl Builder {
     /// The block's exit is to code under these mode bits; the last operation of the block.
     pub fn set_mode(&mut self, mode: u64) {
         self.push(Op::SetMode, Type::Void, Attr::None, &[], mode);
+    }
+    /// The value that a slot is known to hold here.
+    pub fn held(&self, slot: SlotId) -> Option<Val> {
+        let &(epoch, v) = self.held.get(slot.0 as usize)?;
+        (epoch == self.epoch).then_some(v)
+    }
+    fn hold(&mut self, slot: SlotId, v: Val) {
+        let k = slot.0 as usize;
+        if k >= self.held.len() {
+            self.held.resize(k + 64, (0, Val::NONE));
+        }
+        self.held[k] = (self.epoch, v);
     }
     /// Calls a helper.
     pub fn call(&mut self, helper: HelperId, ty: Type, args: &[Val]) -> Val {
@@ -387,5 +426,36 @@ impl Builder {
     /// An operation without attribute on vectors (cryptography).
     pub fn crypto(&mut self, op: Op, args: &[Val], imm: u64) -> Val {
         self.push(op, Type::V128, Attr::None, args, imm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_slot_is_not_read_again() {
+        let (slot, other) = (SlotId(3), SlotId(70));
+        let mut b = Builder::new(0);
+        b.begin_block(0x1000);
+        let old = b.get(slot, Type::I64);
+        assert_eq!(b.get(slot, Type::I64), old);
+        let five = b.const64(5);
+        b.set(slot, five);
+        assert_eq!((b.get(slot, Type::I64), b.held(slot), b.held(other)), (five, Some(five), None));
+        // Seen as another type it is read from the state.
+        assert_ne!(b.get(slot, Type::I32), five);
+        b.set(slot, five);
+        b.call(HelperId(0), Type::Void, &[]);
+        assert_ne!(b.get(slot, Type::I64), five);
+        b.end_block(Term::Jump(Target::Pc(0x1004)), 0x1004);
+        b.begin_block(0x1004);
+        assert_eq!(b.held(slot), None);
+        b.end_block(Term::Jump(Target::Pc(0x1000)), 0x1008);
+        // Nor does the next builder of the thread know anything.
+        b.finish().recycle();
+        let mut b = Builder::new(0);
+        b.begin_block(0x1000);
+        assert_eq!((b.held(slot), b.region().insts.len()), (None, 0));
     }
 }

@@ -1,6 +1,7 @@
 //! Regions: what a front end produces, the passes rewrite and a back end compiles.
 
 use crate::{Attr, Cc, Kind, Op, Type};
+use std::cell::Cell;
 
 /// A value: the index of the instruction that made it in [`Region::insts`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -186,7 +187,22 @@ pub struct Region {
     pub insts: Vec<Inst>,
 }
 
+thread_local! {
+    /// Memory of finished regions.
+    static SPARE: Cell<Region> = Cell::default();
+}
+
 impl Region {
+    /// An empty region, in the memory of one that was given back.
+    pub fn empty(mode: u64) -> Region {
+        Region { mode, ..SPARE.take() }
+    }
+    /// Gives the memory back for the next region of this thread.
+    pub fn recycle(mut self) {
+        self.blocks.clear();
+        self.insts.clear();
+        SPARE.set(self);
+    }
     /// The instruction that made `v`.
     pub fn inst(&self, v: Val) -> &Inst {
         &self.insts[v.index()]

@@ -19,8 +19,9 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
     let Some(flags) = slots.slots.iter().position(|s| s.ty == Type::Flags) else { return };
     let flags = SlotId(flags as u16);
     for b in 0..region.blocks.len() {
-        inside(region, guest, b, flags);
-        let Some((at, recipe)) = last_set(region, guest, b, flags) else { continue };
+        let Some(at) = sets(region, guest, b, flags) else { continue };
+        let end = region.blocks[b].last as usize;
+        let Some(recipe) = recipe(region, guest, b, at, end) else { continue };
         let [then, els] = targets(&region.blocks[b].term);
         let safe = |t: Option<Target>| t.is_some_and(|t| is_safe_at(region, t, &recipe, flags, DEPTH));
         let (then_safe, els_safe) = (safe(then), safe(els));
@@ -63,53 +64,48 @@ fn defer(recipe: &Recipe, flags: SlotId) -> Inst {
 }
 
 fn is_set(inst: &Inst, slot: SlotId) -> bool {
-    inst.op == Op::Set && inst.attr == Attr::Slot(slot)
+    inst.op == Op::Set && matches!(inst.attr, Attr::Slot(s) if s == slot)
 }
 
 fn faults(inst: &Inst) -> bool {
     matches!(inst.op.info().effect, Effect::Load | Effect::Store)
 }
 
-/// Sets that a later one in the same block overwrites, with only accesses between.
-fn inside(region: &mut Region, guest: &dyn Guest, b: usize, flags: SlotId) {
-    let mut next = None;
+/// Defers sets that a later one in the same block overwrites, with only accesses between. The block's last `set` of the flags,
+/// if nothing reads them after it.
+fn sets(region: &mut Region, guest: &dyn Guest, b: usize, flags: SlotId) -> Option<usize> {
+    let (mut next, mut last) = (None, None);
+    let mut open = targets(&region.blocks[b].term)[0].is_some() && !region.changes_mode(BlockId(b as u32));
     for i in region.range(BlockId(b as u32)).rev() {
         let inst = &region.insts[i];
-        if is_set(inst, flags) {
-            if let Some(end) = next
-                && let Some(recipe) = recipe(region, guest, b, i, end)
-            {
-                region.insts[i] = defer(&recipe, flags);
+        match (inst.op, inst.attr) {
+            (Op::Nop | Op::Insn | Op::Const, _) => {}
+            (Op::Set, Attr::Slot(s)) if s == flags => {
+                match next {
+                    Some(end) => {
+                        if let Some(recipe) = recipe(region, guest, b, i, end) {
+                            region.insts[i] = defer(&recipe, flags);
+                        }
+                    }
+                    None if open => last = Some(i),
+                    None => {}
+                }
+                (next, open) = (Some(i), false);
             }
-            next = Some(i);
-        } else if inst.op.info().effect == Effect::Call
-            || (inst.op == Op::Get && inst.attr == Attr::Slot(flags))
-        {
-            next = None;
+            (Op::Get | Op::Defer, Attr::Slot(s)) => {
+                if s == flags {
+                    (next, open) = (None, false);
+                }
+            }
+            (Op::Set, _) => {}
+            (op, _) => {
+                if op.info().effect == Effect::Call {
+                    (next, open) = (None, false);
+                }
+            }
         }
     }
-}
-
-/// The block's last `set` of the flags and a recipe that holds to the end of the block.
-fn last_set(region: &Region, guest: &dyn Guest, b: usize, flags: SlotId) -> Option<(usize, Recipe)> {
-    targets(&region.blocks[b].term)[0]?;
-    if region.changes_mode(BlockId(b as u32)) {
-        return None;
-    }
-    let range = region.range(BlockId(b as u32));
-    let end = range.end;
-    for i in range.rev() {
-        let inst = &region.insts[i];
-        if is_set(inst, flags) {
-            return recipe(region, guest, b, i, end).map(|r| (i, r));
-        }
-        if inst.op.info().effect == Effect::Call
-            || (matches!(inst.op, Op::Get | Op::Defer) && inst.attr == Attr::Slot(flags))
-        {
-            return None;
-        }
-    }
-    None
+    last
 }
 
 /// A recipe for the flags that the `set` at `at` stores, valid for everything that may look between it and `end`.

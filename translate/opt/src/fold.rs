@@ -1,18 +1,18 @@
-//! Constant folding by the interpreter's own definitions, guest addresses with offsets, and identities.
+//! Constant folding by the interpreter's own definitions, guest addresses with offsets, identities, and what can be folded
+//! into addresses: all that goes forward through a block, in one walk.
 
-use crate::forward::{rewrite_args, rewrite_term};
+use crate::address::{self, Homes};
+use crate::values::{Kept, rewrite_args, rewrite_term, table};
 use ir::{Attr, BlockId, Effect, FpState, Guest, Inst, Op, Region, Type, Val, interp};
 
+thread_local! {
+    static MAP: Kept<Val> = const { Kept::new(Vec::new()) };
+}
+
 /// The pass.
-pub fn run(region: &mut Region, _guest: &dyn Guest) {
-    let mut map = vec![Val::NONE; region.insts.len()];
-    // An arithmetic instruction whose flags are used keeps its form: the flags are recomputed from it.
-    let mut flags_used = vec![false; region.insts.len()];
-    for inst in &region.insts {
-        if inst.op == Op::FlagsOf {
-            flags_used[inst.args[0].index()] = true;
-        }
-    }
+pub fn run(region: &mut Region, guest: &dyn Guest) {
+    let mut map = MAP.take();
+    let mut homes = Homes::new(region, guest);
     for b in 0..region.blocks.len() {
         let mut mapped = false;
         for i in region.range(BlockId(b as u32)) {
@@ -20,21 +20,41 @@ pub fn run(region: &mut Region, _guest: &dyn Guest) {
                 rewrite_args(&mut region.insts[i], &map);
             }
             let inst = &region.insts[i];
-            if !matches!(inst.ty, Type::I32 | Type::I64)
-                || matches!(inst.op, Op::Const | Op::Addr | Op::Get)
-                || flags_used[i]
-                || inst.op.info().effect != Effect::Pure
-            {
+            match inst.op {
+                Op::Nop | Op::Insn | Op::Const | Op::Addr | Op::FlagsOf => continue,
+                Op::Get | Op::Set => {
+                    homes.see(inst, i);
+                    continue;
+                }
+                Op::Load | Op::Store | Op::VLoad | Op::VStore | Op::Prefetch => {
+                    address::run(region, &homes, i);
+                    continue;
+                }
+                _ => {}
+            }
+            if !matches!(inst.ty, Type::I32 | Type::I64) || inst.op.info().effect != Effect::Pure {
                 continue;
             }
             if let Some(c) = constant(region, inst) {
+                if flags_used(region, b, i) {
+                    continue;
+                }
                 let folded = Inst { op: Op::Const, attr: Attr::None, args: [Val::NONE; 4], imm: c, ..*inst };
                 region.insts[i] = folded;
             } else if let Some((base, sum)) = address(region, inst) {
-                region.insts[i] = Inst { op: Op::Addr, args: [Val::NONE; 4], imm: sum, ..base };
+                if !flags_used(region, b, i) {
+                    region.insts[i] = Inst { op: Op::Addr, args: [Val::NONE; 4], imm: sum, ..base };
+                }
             } else if let Some(v) = identity(region, inst) {
+                if flags_used(region, b, i) {
+                    continue;
+                }
+                if !mapped {
+                    MAP.set(map);
+                    map = MAP.with(|kept| table(kept, region.insts.len(), Val::NONE));
+                    mapped = true;
+                }
                 map[i] = v;
-                mapped = true;
                 region.insts[i] = Inst::NOP;
             }
         }
@@ -42,6 +62,14 @@ pub fn run(region: &mut Region, _guest: &dyn Guest) {
             rewrite_term(&mut region.blocks[b].term, &map);
         }
     }
+    MAP.set(map);
+    homes.done();
+}
+
+/// An arithmetic instruction whose flags are used keeps its form: the flags are recomputed from it.
+fn flags_used(region: &Region, b: usize, i: usize) -> bool {
+    let rest = &region.insts[i + 1..region.blocks[b].last as usize];
+    rest.iter().any(|inst| inst.op == Op::FlagsOf && inst.args[0].index() == i)
 }
 
 /// A guest address plus or minus a constant is another one.

@@ -5,11 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod address;
-mod dce;
-mod dead_sets;
+mod dead;
 mod defer;
 mod fold;
-mod forward;
+mod values;
 
 use ir::{Guest, Region};
 
@@ -17,14 +16,7 @@ use ir::{Guest, Region};
 pub type Pass = fn(&mut Region, &dyn Guest);
 
 /// The passes of the quick tier by name, in order.
-pub const PASSES: &[(&str, Pass)] = &[
-    ("forward", forward::run),
-    ("fold", fold::run),
-    ("address", address::run),
-    ("dead-sets", dead_sets::run),
-    ("dce", dce::run),
-    ("defer", defer::run),
-];
+pub const PASSES: &[(&str, Pass)] = &[("fold", fold::run), ("dead", dead::run), ("defer", defer::run)];
 
 /// Runs all passes.
 pub fn run(region: &mut Region, guest: &dyn Guest) {

@@ -309,7 +309,7 @@ impl Asm {
     /// Resolves all label references. Panics on an unbound label or a short jump that is too long: both are bugs of
     /// the caller, not of the guest.
     pub fn finish(&mut self) {
-        for f in std::mem::take(&mut self.fixups) {
+        for f in &self.fixups {
             let t = self.labels[f.label.0 as usize];
             assert_ne!(t, UNBOUND, "unbound label");
             let rel = (t as i64 - f.at as i64 + f.addend as i64) as i32;
@@ -320,70 +320,92 @@ impl Asm {
                 self.buf[at..at + 4].copy_from_slice(&rel.to_le_bytes());
             }
         }
+        self.fixups.clear();
     }
 
     fn seg_prefix(&mut self, m: &Mem) {
-        match m.seg {
-            Seg::None => {}
-            Seg::Fs => self.u8(0x64),
-            Seg::Gs => self.u8(0x65),
-        }
-        if m.addr32 {
-            self.u8(0x67);
-        }
+        let mut h = Head::default();
+        h.seg_prefix(m);
+        self.head(h);
     }
 
     /// ModRM, SIB and displacement of a memory operand. `imm` is the count of bytes that follow the displacement,
     /// `n` the EVEX displacement scale (1 elsewhere).
     fn modrm_mem(&mut self, reg: u8, m: &Mem, imm: u32, n: i32) {
-        let reg = (reg & 7) << 3;
-        let base = match m.base {
-            Base::Rip => {
-                self.u8(reg | 5);
-                self.u32(m.disp as u32);
-                return;
-            }
-            Base::Label(l) => {
-                self.u8(reg | 5);
-                self.fix(l, m.disp - 4 - imm as i32);
-                return;
-            }
-            Base::None => {
-                let (idx, sc) = m.index.map_or((4, 0), |(i, s)| (i.0 & 7, s));
-                self.u8(reg | 4);
-                self.u8(sc << 6 | idx << 3 | 5);
-                self.u32(m.disp as u32);
-                return;
-            }
-            Base::Reg(b) => b,
-        };
-        let d8 = m.disp % n == 0 && i8::try_from(m.disp / n).is_ok();
-        let md = if m.disp == 0 && base.0 & 7 != 5 {
-            0
-        } else if d8 {
-            0x40
-        } else {
-            0x80
-        };
-        if let Some((i, s)) = m.index {
-            debug_assert_ne!(i, RSP);
-            self.u8(md | reg | 4);
-            self.u8(s << 6 | (i.0 & 7) << 3 | base.0 & 7);
-        } else if base.0 & 7 == 4 {
-            self.u8(md | reg | 4);
-            self.u8(0x24);
-        } else {
-            self.u8(md | reg | base.0 & 7);
-        }
-        match md {
-            0x40 => self.u8((m.disp / n) as u8),
-            0x80 => self.u32(m.disp as u32),
-            _ => {}
-        }
+        self.with_mem(Head::default(), reg, m, imm, n);
     }
 
     fn modrm_reg(&mut self, reg: u8, rm: u8) {
         self.u8(0xc0 | (reg & 7) << 3 | rm & 7);
+    }
+
+    /// Appends the beginning of an instruction.
+    #[inline]
+    fn head(&mut self, h: Head) {
+        // Eight bytes, so that the size is known; then what is too much is taken back.
+        self.buf.extend_from_slice(&h.bits.to_le_bytes());
+        self.buf.truncate(self.buf.len() - 8 + h.len as usize);
+    }
+
+    /// Appends the beginning of an instruction and its memory operand.
+    fn with_mem(&mut self, mut h: Head, reg: u8, m: &Mem, imm: u32, n: i32) {
+        if h.len > 5 {
+            self.head(h);
+            h = Head::default();
+        }
+        let reg = (reg & 7) << 3;
+        match m.base {
+            Base::Rip => {
+                h.u8(reg | 5);
+                self.head(h);
+                self.u32(m.disp as u32);
+            }
+            Base::Label(l) => {
+                h.u8(reg | 5);
+                self.head(h);
+                self.fix(l, m.disp - 4 - imm as i32);
+            }
+            Base::None => {
+                let (idx, sc) = m.index.map_or((4, 0), |(i, s)| (i.0 & 7, s));
+                h.u8(reg | 4);
+                h.u8(sc << 6 | idx << 3 | 5);
+                self.head(h);
+                self.u32(m.disp as u32);
+            }
+            Base::Reg(base) => {
+                let scaled = if n == 1 { Some(m.disp) } else { (m.disp % n == 0).then(|| m.disp / n) };
+                let short = scaled.and_then(|d| i8::try_from(d).ok());
+                let none = m.disp == 0 && base.0 & 7 != 5;
+                let md = if none {
+                    0
+                } else if short.is_some() {
+                    0x40
+                } else {
+                    0x80
+                };
+                if let Some((i, s)) = m.index {
+                    debug_assert_ne!(i, RSP);
+                    h.u8(md | reg | 4);
+                    h.u8(s << 6 | (i.0 & 7) << 3 | base.0 & 7);
+                } else if base.0 & 7 == 4 {
+                    h.u8(md | reg | 4);
+                    h.u8(0x24);
+                } else {
+                    h.u8(md | reg | base.0 & 7);
+                }
+                match short {
+                    _ if none => self.head(h),
+                    Some(d) => {
+                        h.u8(d as u8);
+                        self.head(h);
+                    }
+                    None => {
+                        self.head(h);
+                        self.u32(m.disp as u32);
+                    }
+                }
+            }
+        }
     }
 
     /// A legacy-encoded instruction up to its ModRM operand; immediates follow. `byte_reg` says that `reg` is an
@@ -401,38 +423,46 @@ impl Asm {
         bytes: (bool, bool),
         imm: u32,
     ) {
-        if let Rm::M(m) = rm {
-            self.seg_prefix(m);
-        }
+        let mut h = Head::default();
+        let (x, b) = match rm {
+            Rm::R(r) => (0, r.0 >> 3),
+            Rm::M(m) => {
+                h.seg_prefix(m);
+                m.rex_xb()
+            }
+        };
         if p66 {
-            self.u8(0x66);
+            h.u8(0x66);
         }
         match pp {
             Pp::N => {}
-            Pp::P66 => self.u8(0x66),
-            Pp::F3 => self.u8(0xf3),
-            Pp::F2 => self.u8(0xf2),
+            Pp::P66 => h.u8(0x66),
+            Pp::F3 => h.u8(0xf3),
+            Pp::F2 => h.u8(0xf2),
         }
-        let (x, b) = match rm {
-            Rm::R(r) => (0, r.0 >> 3),
-            Rm::M(m) => m.rex_xb(),
-        };
         let rex = (w as u8) << 3 | (reg >> 3 & 1) << 2 | x << 1 | b;
         let low8 = |r: u8| (4..8).contains(&r);
         let force = bytes.0 && low8(reg) || bytes.1 && matches!(rm, Rm::R(r) if low8(r.0));
         if rex != 0 || force {
-            self.u8(0x40 | rex);
+            h.u8(0x40 | rex);
         }
         match map {
             Map::One => {}
-            Map::M0f => self.u8(0x0f),
-            Map::M38 => self.u16(0x380f),
-            Map::M3a => self.u16(0x3a0f),
+            Map::M0f => h.u8(0x0f),
+            Map::M38 => h.u16(0x380f),
+            Map::M3a => h.u16(0x3a0f),
         }
-        self.u8(op);
+        h.u8(op);
         match rm {
-            Rm::R(r) => self.modrm_reg(reg, r.0),
-            Rm::M(m) => self.modrm_mem(reg, m, imm, 1),
+            Rm::R(r) if h.len < 8 => {
+                h.u8(0xc0 | (reg & 7) << 3 | r.0 & 7);
+                self.head(h);
+            }
+            Rm::R(r) => {
+                self.head(h);
+                self.modrm_reg(reg, r.0);
+            }
+            Rm::M(m) => self.with_mem(h, reg, m, imm, 1),
         }
     }
 
@@ -464,6 +494,37 @@ impl Asm {
                 self.vex_prefix(pp, map, w, 0, op, (reg >> 3, x, b), vvvv);
                 self.modrm_mem(reg, m, imm, 1);
             }
+        }
+    }
+}
+
+/// Up to eight bytes of an instruction, put together before they go to the buffer at once.
+#[derive(Clone, Copy, Default)]
+struct Head {
+    bits: u64,
+    len: u32,
+}
+
+impl Head {
+    #[inline(always)]
+    fn u8(&mut self, b: u8) {
+        self.bits |= u64::from(b) << (self.len * 8 & 63);
+        self.len += 1;
+    }
+    #[inline(always)]
+    fn u16(&mut self, v: u16) {
+        self.bits |= u64::from(v) << (self.len * 8 & 63);
+        self.len += 2;
+    }
+    #[inline(always)]
+    fn seg_prefix(&mut self, m: &Mem) {
+        match m.seg {
+            Seg::None => {}
+            Seg::Fs => self.u8(0x64),
+            Seg::Gs => self.u8(0x65),
+        }
+        if m.addr32 {
+            self.u8(0x67);
         }
     }
 }

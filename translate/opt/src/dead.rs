@@ -1,20 +1,32 @@
-//! Dead slot writes: a `set` that is overwritten before anything can observe the slot is removed.
+//! Dead code: operations without effect whose result nobody uses, and slot writes that are overwritten before anything can
+//! observe the slot.
 //!
 //! Observers are a `get`, a helper that reads the slot, anything that may fault (the fault must see exact state),
 //! and the end of the block. For flags slots the end of a block is looked through: if every successor lies in the region and
 //! overwrites the flags before observing them, they are dead there.
 
+use crate::values::{Kept, table, term_value};
 use ir::{Attr, Block, BlockId, Effect, Guest, Inst, Op, Region, SlotId, SlotSet, Target, Term, Type};
+
+thread_local! {
+    static USED: Kept<bool> = const { Kept::new(Vec::new()) };
+    static DEAD: Kept<u32> = const { Kept::new(Vec::new()) };
+    static FLAGS: Kept<SlotId> = const { Kept::new(Vec::new()) };
+    static KILLS: Kept<u32> = const { Kept::new(Vec::new()) };
+}
 
 /// The pass.
 pub fn run(region: &mut Region, guest: &dyn Guest) {
     let slots = guest.slots();
     let n = slots.slots.len();
-    let flags: Vec<SlotId> =
-        (0..n).filter(|&s| slots.slots[s].ty == Type::Flags).map(|s| SlotId(s as u16)).take(32).collect();
-    let kills = flag_kills(region, guest, &flags);
+    let mut flags = FLAGS.take();
+    flags.clear();
+    flags.extend((0..n).filter(|&s| slots.slots[s].ty == Type::Flags).map(|s| SlotId(s as u16)).take(32));
+    let mut kills = KILLS.take();
+    flag_kills(region, guest, &flags, &mut kills);
+    let mut used = USED.with(|kept| table(kept, region.insts.len(), false));
     // A slot is dead while its entry is the epoch: to make all live again is one addition.
-    let mut dead = vec![0u32; n];
+    let mut dead = DEAD.with(|kept| table(kept, n, 0));
     let mut epoch = 0;
     for b in 0..region.blocks.len() {
         epoch += 1;
@@ -25,17 +37,20 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
                 dead[s.0 as usize] = epoch;
             }
         }
+        if let Some(v) = term_value(&region.blocks[b].term) {
+            used[v.index()] = true;
+        }
         for i in region.range(BlockId(b as u32)).rev() {
             let inst = &mut region.insts[i];
             match (inst.op, inst.attr) {
+                (Op::Insn, _) => continue,
                 (Op::Set, Attr::Slot(s)) => {
                     if dead[s.0 as usize] == epoch {
                         *inst = Inst::NOP;
-                    } else {
-                        dead[s.0 as usize] = epoch;
+                        continue;
                     }
+                    dead[s.0 as usize] = epoch;
                 }
-                (Op::Get, Attr::Slot(s)) => dead[s.0 as usize] = 0,
                 (Op::Call, Attr::Helper(h)) => {
                     let d = &guest.helpers()[h.0 as usize];
                     match &d.reads {
@@ -45,10 +60,31 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
                         SlotSet::All => epoch += 1,
                     }
                 }
-                _ => epoch += u32::from(observes_all(inst)),
+                (op, attr) => match op.info().effect {
+                    Effect::Pure | Effect::ReadState if inst.ty != Type::Void && !used[i] => {
+                        *inst = Inst::NOP;
+                        continue;
+                    }
+                    Effect::ReadState => {
+                        if let (Op::Get, Attr::Slot(s)) = (op, attr) {
+                            dead[s.0 as usize] = 0;
+                        }
+                    }
+                    Effect::Load | Effect::Store | Effect::Call => epoch += 1,
+                    Effect::Pure | Effect::Sticky | Effect::WriteState | Effect::Barrier => {}
+                },
+            }
+            for a in inst.args {
+                if a.is_some() {
+                    used[a.index()] = true;
+                }
             }
         }
     }
+    USED.set(used);
+    DEAD.set(dead);
+    FLAGS.set(flags);
+    KILLS.set(kills);
 }
 
 fn observes_all(inst: &Inst) -> bool {
@@ -59,7 +95,7 @@ fn observes_all(inst: &Inst) -> bool {
 }
 
 /// Per block, one bit for each flags slot that it overwrites before anything observes it.
-fn flag_kills(region: &Region, guest: &dyn Guest, flags: &[SlotId]) -> Vec<u32> {
+fn flag_kills(region: &Region, guest: &dyn Guest, flags: &[SlotId], kills: &mut Vec<u32>) {
     let bit = |s: SlotId| flags.iter().position(|&f| f == s).map_or(0, |k| 1u32 << k);
     let block = |b: usize| {
         let mut pending = ((1u64 << flags.len()) - 1) as u32;
@@ -90,7 +126,8 @@ fn flag_kills(region: &Region, guest: &dyn Guest, flags: &[SlotId]) -> Vec<u32> 
         }
         kills
     };
-    (0..region.blocks.len()).map(block).collect()
+    kills.clear();
+    kills.extend((0..region.blocks.len()).map(block));
 }
 
 fn successors_kill(region: &Region, block: &Block, kills: &[u32]) -> u32 {
