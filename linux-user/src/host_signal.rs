@@ -58,6 +58,9 @@ struct Slot {
     info: UnsafeCell<[u8; SIGINFO_SIZE]>,
 }
 
+/// The owner is filling the slot.
+const BUSY: i32 = -1;
+
 impl Slot {
     const fn new() -> Slot {
         Slot { signo: AtomicI32::new(0), info: UnsafeCell::new([0; SIGINFO_SIZE]) }
@@ -71,6 +74,16 @@ impl Slot {
         // SAFETY: the slot is empty, so the owner does not read it; handler and owner are the same thread.
         unsafe { std::ptr::copy_nonoverlapping(info, self.info.get().cast::<u8>(), SIGINFO_SIZE) };
         self.signo.store(signo, Ordering::Release);
+    }
+
+    /// The owner's side: as [`Slot::put`], while the handler may come in between.
+    fn put_own(&self, signo: i32, info: &[u8; SIGINFO_SIZE]) {
+        // A handler that finds the slot in use merges its signal into this one.
+        if self.signo.compare_exchange(0, BUSY, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            // SAFETY: the slot is marked, so the handler does not write it; handler and owner are the same thread.
+            unsafe { *self.info.get() = *info };
+            self.signo.store(signo, Ordering::Release);
+        }
     }
 
     fn take(&self) -> Option<[u8; SIGINFO_SIZE]> {
@@ -216,6 +229,14 @@ impl HostSlots {
     fn record(&self, sig: i32, info: *const u8) {
         self.slots[sig as usize - 1].put(sig, info);
         self.recorded.fetch_or(bit(sig), Ordering::Release);
+    }
+
+    /// Records a standard signal that the thread sends to itself: the host would call the handler at once. It stays open
+    /// on the host until the mask is brought in line; if it comes from there as well it is merged, as two pending ones are.
+    pub fn record_own(&self, sig: i32, info: &[u8; SIGINFO_SIZE]) {
+        self.slots[sig as usize - 1].put_own(sig, info);
+        self.recorded.fetch_or(bit(sig), Ordering::Release);
+        self.kick();
     }
 
     /// Takes a recorded signal that `blocked` allows; the CPU's first, then by number, as the kernel orders them.

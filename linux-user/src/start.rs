@@ -47,8 +47,19 @@ fn auxval(kind: u64) -> u64 {
     unsafe { libc::getauxval(kind) }
 }
 
+/// The heap grows by larger steps and is not given back each time that a little is free at its end: either costs a system
+/// call, and page faults when it grows again.
+fn keep_heap() {
+    // SAFETY: these set parameters of the allocator; there is no other thread yet.
+    unsafe {
+        libc::mallopt(libc::M_TOP_PAD, 512 << 10);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 16 << 20);
+    }
+}
+
 /// Runs a program; never returns.
 pub fn main(binary: &GuestBinary) -> ! {
+    keep_heap();
     let cpus = (binary.cpu_help)();
     let about = About { name: binary.name, cpus: &cpus };
     let args = std::env::args_os().skip(1);

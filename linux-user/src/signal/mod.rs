@@ -8,7 +8,7 @@
 //!    CPU's signals ([`SYNC_MASK`](crate::host_signal::SYNC_MASK)). So the host kernel keeps the queues: what is pending,
 //!    in which order, for which thread; `sigpending`, `sigtimedwait`, `signalfd` and process-wide delivery are its own.
 //! 2. The host handler only records the signal and leaves with it blocked on the host as well. Hence its slot is empty
-//!    whenever the handler can run for it again.
+//!    whenever the handler can run for it again; but for a signal that a thread raised itself (`raise`), which merges.
 //! 3. The host mask is opened only by [`sync_mask`], through the race-free window: if a signal is recorded meanwhile it
 //!    does not happen. A recorded signal stays closed, so entering a handler mostly needs no call at all.
 //! 4. The poll word is cleared before the slots are looked at, never after.

@@ -6,6 +6,7 @@ use crate::errno::{Errno, SysResult};
 use crate::host_signal::{self, NSIG, SIGINFO_SIZE, SYNC_MASK, bit};
 use crate::sys::{raw_syscall, safe_syscall};
 use crate::syscall::{SysCx, read_struct};
+use crate::task::Task;
 use syscall_tables::{StructId, Ty, structs};
 
 /// `sizeof(sigset_t)` of the kernel.
@@ -290,11 +291,31 @@ pub fn sys_tgkill(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 
 /// A thread that sends a signal to itself takes it before the call returns: `abort` and `raise` rely on it.
 fn to_thread(cx: &mut SysCx<'_>, nr: i64, args: [u64; 6], tid: u64, sig: u64) -> SysResult {
+    if nr != libc::SYS_tkill && args[0] as i32 == cx.task.process.pid() && raise(cx.task, tid as i32, sig as i32) {
+        return Ok(0);
+    }
     let result = safe_syscall(nr, args)?;
     if tid as i32 == cx.task.tid && (1..=64).contains(&sig) && SYNC_MASK & bit(sig as i32) != 0 {
         cx.task.mask_stale = true;
     }
     Ok(result)
+}
+
+/// A signal of the calling thread to itself that a handler of the guest takes at once needs no way through the host. False if it
+/// must go there: only the host knows of queues, stops and deaths.
+fn raise(task: &mut Task, tid: i32, sig: i32) -> bool {
+    const REAL_TIME: i32 = 32;
+    if tid != task.tid
+        || !(1..REAL_TIME).contains(&sig)
+        || (SYNC_MASK | task.blocked) & bit(sig) != 0
+        || task.sighand.get(sig).handler <= super::SIG_IGN
+    {
+        return false;
+    }
+    let uid = raw_syscall(libc::SYS_getuid, [0; 6]).unwrap_or_default() as u32;
+    let info = SigInfo::user(sig, super::code::SI_TKILL, task.process.pid(), uid);
+    task.slots.record_own(sig, &info.raw);
+    true
 }
 
 /// `sigaltstack`
