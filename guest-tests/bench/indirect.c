@@ -19,8 +19,8 @@ loop: pc = 0; NEXT;
 }
 int main(void) {
     unsigned x = 1;
-    for (long i = 0; i < 30000000; i++) x = table[(x >> 4) & 7](x) + i;
+    for (long i = 0; i < 12000000; i++) x = table[(x >> 4) & 7](x) + i;
     unsigned char code[] = {0, 2, 3, 4, 1, 0, 3, 3, 2, 4, 1, 5};
-    printf("%u %u\n", x, run(code, 80000000));
+    printf("%u %u\n", x, run(code, 32000000));
     return 0;
 }

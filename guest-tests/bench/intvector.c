@@ -9,7 +9,7 @@ static uint32_t h[N];
 int main(void) {
     for (int i = 0; i < N; i++) a[i] = i * 7, b[i] = i * 13 >> 3, w[i] = i * 31;
     uint64_t total = 0;
-    for (int k = 0; k < 1500; k++) {
+    for (int k = 0; k < 900; k++) {
         uint32_t sad = 0;
         for (int i = 0; i < N; i++) sad += a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
         for (int i = 0; i < N; i++) c[i] = (a[i] + b[i] + 1) >> 1;

@@ -12,9 +12,9 @@ static void fix(int s) {
 int main(void) {
     signal(SIGUSR1, on);
     signal(SIGSEGV, fix);
-    for (int i = 0; i < 200000; i++) raise(SIGUSR1);
+    for (int i = 0; i < 50000; i++) raise(SIGUSR1);
     page = mmap(0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    for (int i = 0; i < 30000; i++) {
+    for (int i = 0; i < 8000; i++) {
         mprotect(page, 4096, PROT_READ);
         page[i & 4095] = 1;
     }

@@ -2,15 +2,17 @@
 //!
 //! Real programs come from the host (native) and the guest's Debian tree; kernels come from `guest-tests/bench/`, built
 //! for both with the same flags. Output of all three runs must be equal (of the two emulators, where the tree's release
-//! is not the host's). Figures are medians of wall-clock time; "ratio" is time divided by native time.
+//! is not the host's). Figures are medians of wall-clock time; "ratio" is time divided by native time. Inputs are chosen so
+//! that five rounds of everything take some minutes: many short runs say more than one long one.
 
 use crate::guests::{GuestTest, Link};
 use crate::list::{GUESTS, Guest};
 use crate::{programs, root};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 /// One benchmark.
 struct Bench {
@@ -28,6 +30,8 @@ enum What {
     Own(&'static str, &'static str),
     /// A program, the same path on both sides, and arguments.
     Program(&'static str, &'static [&'static str]),
+    /// A shell with a script that starts foreign programs, which the reference emulator cannot do by itself.
+    Shell(&'static str),
     /// Python with these arguments: the path has the release's version in it.
     Python(&'static [&'static str]),
     /// The compiler proper with these arguments: the host's cross compiler does the same work as the tree's own.
@@ -35,8 +39,13 @@ enum What {
 }
 
 const BENCHES: &[Bench] = &[
-    Bench { name: "hello, static", repeat: 20, what: What::Kernel("hello") },
-    Bench { name: "echo, start", repeat: 20, what: What::Program("/bin/echo", &["hello"]) },
+    Bench { name: "hello, static", repeat: 10, what: What::Kernel("hello") },
+    Bench { name: "echo, start", repeat: 10, what: What::Program("/bin/echo", &["hello"]) },
+    Bench {
+        name: "fork, exec of true",
+        repeat: 1,
+        what: What::Shell("i=0; while [ $i -lt {forks} ]; do /bin/true; i=$((i + 1)); done; echo $i"),
+    },
     Bench { name: "python3, start", repeat: 3, what: What::Python(&["-S", "-c", "print(1)"]) },
     Bench { name: "python", repeat: 1, what: What::Python(&["{bench}/work.py"]) },
     Bench { name: "lua", repeat: 1, what: What::Program("/usr/bin/lua5.4", &["{bench}/work.lua"]) },
@@ -87,6 +96,12 @@ const BENCHES: &[Bench] = &[
     Bench { name: "signals", repeat: 1, what: What::Kernel("signals") },
 ];
 
+/// How often the shell starts a program, if nothing else is said.
+pub const FORKS: u32 = 300;
+
+/// What takes longer has failed.
+const LIMIT: Duration = Duration::from_secs(120);
+
 /// No translations are kept.
 const COLD: &str = "off";
 
@@ -121,15 +136,15 @@ fn sample(words: &[String], repeat: u32, clock: Clock, cache: &str) -> Sample {
     let (mut output, mut good) = (Vec::new(), true);
     let (start, cpu) = (Instant::now(), children_cpu());
     for _ in 0..repeat {
-        let mut cmd = Command::new("timeout");
-        cmd.arg("120").args(words).env("LC_ALL", "C").env("QEMU_CACHE", cache);
-        cmd.stdin(Stdio::null()).stderr(Stdio::null());
-        match cmd.output() {
-            Ok(out) => {
+        let mut cmd = Command::new(&words[0]);
+        cmd.args(&words[1..]).env("LC_ALL", "C").env("QEMU_CACHE", cache);
+        cmd.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        match limited(cmd) {
+            Some(out) => {
                 good &= out.status.success();
                 output = out.stdout;
             }
-            Err(_) => good = false,
+            None => good = false,
         }
     }
     let seconds = match clock {
@@ -137,6 +152,22 @@ fn sample(words: &[String], repeat: u32, clock: Clock, cache: &str) -> Sample {
         Clock::Cpu => children_cpu() - cpu,
     };
     Sample { seconds: seconds / f64::from(repeat), output, good }
+}
+
+/// Runs a command to its end or the limit. Not by `timeout`, whose own start would count as the program's.
+fn limited(mut cmd: Command) -> Option<Output> {
+    let child = cmd.spawn().ok()?;
+    let pid = child.id();
+    let (done, wait) = channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if wait.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        }
+    });
+    let out = child.wait_with_output();
+    drop(done);
+    watch.join().ok()?;
+    out.ok()
 }
 
 /// Peak resident memory of a command in MiB, measured by GNU time: a child of ours would start with our own peak.
@@ -169,6 +200,7 @@ fn commands(
     guest: &'static Guest,
     bench: &Bench,
     work: &Path,
+    forks: u32,
     qemu: &Path,
 ) -> Result<(Vec<String>, Vec<String>), String> {
     let text = |p: &Path| p.to_string_lossy().into_owned();
@@ -178,14 +210,16 @@ fn commands(
             let (native, foreign) = kernel(guest, name)?;
             return Ok((vec![text(&native)], vec![text(qemu), text(&foreign)]));
         }
-        What::Program(path, args) => (path, path, args),
-        What::Python(args) => (HOST_PYTHON, tree.clone()?.python, args),
-        What::Cc1(args) => (tree.clone()?.cc1.1, tree.clone()?.cc1.0, args),
+        What::Program(path, args) => (path, path, args.to_vec()),
+        What::Shell(script) => ("/bin/dash", "/bin/dash", vec!["-c", script]),
+        What::Python(args) => (HOST_PYTHON, tree.clone()?.python, args.to_vec()),
+        What::Cc1(args) => (tree.clone()?.cc1.1, tree.clone()?.cc1.0, args.to_vec()),
     };
     let tree = text(&tree?.path());
     let fill = |a: &&str| {
         let bench_dir = text(&root().join("guest-tests/bench"));
-        a.replace("{bench}", &bench_dir).replace("{work}", &text(work))
+        let text = a.replace("{bench}", &bench_dir).replace("{work}", &text(work));
+        text.replace("{forks}", &forks.to_string())
     };
     let args: Vec<String> = args.iter().map(fill).collect();
     let mut native = vec![host.to_owned()];
@@ -197,7 +231,7 @@ fn commands(
 
 /// Writes the inputs: text with repeated words, lines of numbers, bytes without structure, a C program.
 fn inputs(work: &Path) -> std::io::Result<()> {
-    if work.join("program.c").exists() {
+    if work.join("inputs-2").exists() {
         return Ok(());
     }
     std::fs::create_dir_all(work)?;
@@ -207,7 +241,7 @@ fn inputs(work: &Path) -> std::io::Result<()> {
         state >> 33
     };
     let mut text = Vec::new();
-    while text.len() < 3 << 20 {
+    while text.len() < 1 << 20 {
         let word = next() % 5000;
         write!(
             text,
@@ -225,7 +259,8 @@ fn inputs(work: &Path) -> std::io::Result<()> {
     std::fs::write(work.join("lines"), lines)?;
     let blob: Vec<u8> = (0..32 << 20).map(|_| next() as u8).collect();
     std::fs::write(work.join("blob"), blob)?;
-    std::fs::write(work.join("program.c"), c_program(400))
+    std::fs::write(work.join("program.c"), c_program(40))?;
+    std::fs::write(work.join("inputs-2"), "")
 }
 
 /// A C program of `n` functions whose result is known.
@@ -263,13 +298,19 @@ struct Row {
 }
 
 /// Runs all benchmarks whose name contains one of `filter` (all, if empty), `runs` times each.
-pub fn bench(guest: &'static Guest, runs: usize, clock: Clock, filter: &[String]) -> Result<(), String> {
+pub fn bench(
+    guest: &'static Guest,
+    runs: usize,
+    forks: u32,
+    clock: Clock,
+    filter: &[String],
+) -> Result<(), String> {
     let work = root().join("build/bench");
     inputs(&work).map_err(|e| format!("{}: {e}", work.display()))?;
     let reference = guest.reference();
     let mut rows = Vec::new();
     println!(
-        "{:<22}{:>10}{:>12}{:>12}{:>9}{:>9}{:>9}{:>9}{:>20}",
+        "{:<22}{:>10}{:>12}{:>12}{:>9}{:>9}{:>9}{:>9}{:>9}{:>20}",
         "",
         "native s",
         "reference s",
@@ -278,6 +319,7 @@ pub fn bench(guest: &'static Guest, runs: usize, clock: Clock, filter: &[String]
         "our/nat",
         "warm/nat",
         "ref/our",
+        "ref/warm",
         "peak MiB n/r/o"
     );
     for b in BENCHES
@@ -285,7 +327,7 @@ pub fn bench(guest: &'static Guest, runs: usize, clock: Clock, filter: &[String]
         .filter(|b| filter.is_empty() || filter.iter().any(|f| b.name.contains(f.as_str())))
         .filter(|b| !matches!(b.what, What::Own(owner, _) if owner != guest.name))
     {
-        let row = measure(guest, b, &work, reference.as_deref(), runs, clock)?;
+        let row = measure(guest, b, &work, reference.as_deref(), runs, forks, clock)?;
         print_row(&row);
         rows.push(row);
     }
@@ -307,10 +349,12 @@ fn measure(
     work: &Path,
     reference: Option<&Path>,
     runs: usize,
+    forks: u32,
     clock: Clock,
 ) -> Result<Row, String> {
-    let (native, ours) = commands(guest, b, work, &guest.emulator())?;
-    let theirs = reference.map(|r| commands(guest, b, work, r)).transpose()?.map(|c| c.1);
+    let (native, ours) = commands(guest, b, work, forks, &guest.emulator())?;
+    let reference = reference.filter(|_| !matches!(b.what, What::Shell(_)));
+    let theirs = reference.map(|r| commands(guest, b, work, forks, r)).transpose()?.map(|c| c.1);
     let (mut n, mut t, mut o, mut w) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     // Cold is without kept translations, warm with those of a run before.
     let cache = format!("dir={}", root().join("build/cache/bench").display());
@@ -370,7 +414,7 @@ fn cell(v: Option<f64>, digits: usize) -> String {
 
 fn print_row(r: &Row) {
     println!(
-        "{:<22}{:>10.4}{:>12}{:>12}{:>9}{:>9}{:>9}{:>9}{:>20}",
+        "{:<22}{:>10.4}{:>12}{:>12}{:>9}{:>9}{:>9}{:>9}{:>9}{:>20}",
         r.name,
         r.native,
         cell(r.reference, 4),
@@ -379,6 +423,7 @@ fn print_row(r: &Row) {
         cell(r.ours.map(|t| t / r.native), 2),
         cell(r.warm.map(|t| t / r.native), 2),
         cell(r.reference.zip(r.ours).map(|(t, o)| t / o), 2),
+        cell(r.reference.zip(r.warm).map(|(t, w)| t / w), 2),
         peaks(r)
     );
 }
@@ -412,18 +457,19 @@ fn summary(rows: &[Row]) -> String {
 
 fn markdown(rows: &[Row], clock: Clock, runs: usize) -> String {
     let mut text = String::from(
-        "| program | native, s | QEMU / native | Omnirun / native | again, warm / native | Omnirun is faster by | peak MiB: native / QEMU / Omnirun |\n\
-         |---|---:|---:|---:|---:|---:|---:|\n",
+        "| program | native, s | QEMU / native | Omnirun / native | again, warm / native | Omnirun is faster by | warm, faster by | peak MiB: native / QEMU / Omnirun |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for r in rows {
         text.push_str(&format!(
-            "| {} | {:.4} | {} | {} | {} | {} | {} |\n",
+            "| {} | {:.4} | {} | {} | {} | {} | {} | {} |\n",
             r.name,
             r.native,
             cell(r.reference.map(|t| t / r.native), 2),
             cell(r.ours.map(|t| t / r.native), 2),
             cell(r.warm.map(|t| t / r.native), 2),
             cell(r.reference.zip(r.ours).map(|(t, o)| t / o), 2),
+            cell(r.reference.zip(r.warm).map(|(t, w)| t / w), 2),
             peaks(r)
         ));
     }
@@ -435,11 +481,12 @@ fn markdown(rows: &[Row], clock: Clock, runs: usize) -> String {
         cell(geometric_mean(&rows.iter().filter_map(f).collect::<Vec<_>>()), 2)
     };
     text.push_str(&format!(
-        "| **geometric mean** | | {} | {} | {} | {} | |\n",
+        "| **geometric mean** | | {} | {} | {} | {} | {} | |\n",
         all(&|r| Some(r.reference? / r.native)),
         all(&|r| Some(r.ours? / r.native)),
         all(&|r| Some(r.warm? / r.native)),
-        all(&|r| Some(r.reference? / r.ours?))
+        all(&|r| Some(r.reference? / r.ours?)),
+        all(&|r| Some(r.reference? / r.warm?))
     ));
     text.push_str(&format!("\nMedian {what} of {runs} runs each.\n"));
     text

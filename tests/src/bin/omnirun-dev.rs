@@ -13,7 +13,7 @@ omnirun-dev list                    guest programs and the modes each runs in
 omnirun-dev repro [-g GUEST] NAME [MODE]
                                     the command that runs a guest program (build it first if needed)
 omnirun-dev bless [NAME...]         rewrite expected output: natively, else by the reference emulator
-omnirun-dev bench [-g GUEST] [-n RUNS] [--cpu] [NAME...]
+omnirun-dev bench [-g GUEST] [-n RUNS] [--forks N] [--cpu] [NAME...]
                                     native, reference, Omnirun in turn; writes build/bench-GUEST.md
 omnirun-dev decode|translate|opt|emit|run [-g GUEST] [-l LEVEL] WORD... | FILE.ft
                                     one stage of the translator on guest code; run: both engines, random registers
@@ -190,11 +190,13 @@ fn write_expected(
 
 fn run_bench(args: &[String]) -> Result<(), String> {
     let (guest, args) = guest_option(args)?;
-    let (mut runs, mut clock, mut filter) = (3, bench::Clock::Wall, Vec::new());
+    let (mut runs, mut forks, mut clock, mut filter) = (5, bench::FORKS, bench::Clock::Wall, Vec::new());
     let mut it = args.iter();
     while let Some(arg) = it.next() {
         if arg == "-n" {
             runs = it.next().and_then(|n| n.parse().ok()).ok_or("-n needs a number")?;
+        } else if arg == "--forks" {
+            forks = it.next().and_then(|n| n.parse().ok()).ok_or("--forks needs a number")?;
         } else if arg == "--cpu" {
             clock = bench::Clock::Cpu;
         } else {
@@ -204,7 +206,7 @@ fn run_bench(args: &[String]) -> Result<(), String> {
     if !guest.emulator().exists() {
         return Err(format!("{} is missing: run `make release`", guest.emulator().display()));
     }
-    bench::bench(guest, runs, clock, &filter)
+    bench::bench(guest, runs, forks, clock, &filter)
 }
 
 fn measure(args: &[String]) -> Result<(), String> {
