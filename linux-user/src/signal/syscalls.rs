@@ -291,7 +291,10 @@ pub fn sys_tgkill(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 
 /// A thread that sends a signal to itself takes it before the call returns: `abort` and `raise` rely on it.
 fn to_thread(cx: &mut SysCx<'_>, nr: i64, args: [u64; 6], tid: u64, sig: u64) -> SysResult {
-    if nr != libc::SYS_tkill && args[0] as i32 == cx.task.process.pid() && raise(cx.task, tid as i32, sig as i32) {
+    if nr != libc::SYS_tkill
+        && args[0] as i32 == cx.task.process.pid()
+        && raise(cx.task, tid as i32, sig as i32)
+    {
         return Ok(0);
     }
     let result = safe_syscall(nr, args)?;

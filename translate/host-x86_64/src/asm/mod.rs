@@ -508,12 +508,12 @@ struct Head {
 impl Head {
     #[inline(always)]
     fn u8(&mut self, b: u8) {
-        self.bits |= u64::from(b) << (self.len * 8 & 63);
+        self.bits |= u64::from(b) << ((self.len * 8) & 63);
         self.len += 1;
     }
     #[inline(always)]
     fn u16(&mut self, v: u16) {
-        self.bits |= u64::from(v) << (self.len * 8 & 63);
+        self.bits |= u64::from(v) << ((self.len * 8) & 63);
         self.len += 2;
     }
     #[inline(always)]
