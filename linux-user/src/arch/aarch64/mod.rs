@@ -143,7 +143,7 @@ impl Arch for Aarch64 {
     }
 
     fn placement(&self) -> Placement {
-        Placement { pie_base: 0x55_0000_0000, pie_random_bits: 24, task_size: (1 << 47) - 4096 }
+        Placement { pie_base: crate::arch::PIE_BASE, pie_random_bits: 28, task_size: (1 << 47) - 4096 }
     }
 
     fn extra_prot(&self) -> u32 {

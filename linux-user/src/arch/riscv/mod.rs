@@ -208,7 +208,7 @@ impl Arch for Riscv {
         if self.cpu.xlen == 32 {
             return Placement { pie_base: 0x40_0000, pie_random_bits: 12, task_size: (1 << 32) - 4096 };
         }
-        Placement { pie_base: 0x55_0000_0000, pie_random_bits: 24, task_size: (1 << 47) - 4096 }
+        Placement { pie_base: crate::arch::PIE_BASE, pie_random_bits: 28, task_size: (1 << 47) - 4096 }
     }
 
     fn libc_package(&self) -> &'static str {

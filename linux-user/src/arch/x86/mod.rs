@@ -161,7 +161,7 @@ impl Arch for X86 {
 
     fn placement(&self) -> Placement {
         if self.long() {
-            Placement { pie_base: 0x55_0000_0000, pie_random_bits: 24, task_size: (1 << 47) - 4096 }
+            Placement { pie_base: crate::arch::PIE_BASE, pie_random_bits: 28, task_size: (1 << 47) - 4096 }
         } else {
             Placement { pie_base: 0x40_0000, pie_random_bits: 12, task_size: 0xffff_e000 }
         }
