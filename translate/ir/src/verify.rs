@@ -166,6 +166,12 @@ impl Checker<'_> {
                         let ok = t == Some(if size == Size::D { Type::I64 } else { Type::I32 });
                         ensure(ok, "the size is not the integer's")
                     }
+                    (Op::VFToS | Op::VFToU, Attr::FpCvt(_, size)) => {
+                        ensure(size <= Size::D, "an integer wider than 64 bits")
+                    }
+                    (Op::FCvt, Attr::FpCvt(_, size)) => {
+                        ensure(matches!(size, Size::H | Size::S | Size::D), "no floating-point format")
+                    }
                     _ => Ok(()),
                 }
             }
