@@ -80,8 +80,16 @@ pub const fn ymm_high(n: u32) -> SlotId {
 pub const fn zmm_high(n: u32, half: u32) -> SlotId {
     SlotId(120 + 2 * n as u16 + half as u16)
 }
+/// A far transfer's destination, for [`trap::FAR`].
+pub const FAR_TARGET: SlotId = SlotId(184);
+/// The thread's own entries of the GDT (12 to 14), as raw descriptors: `set_thread_area`.
+pub const fn tls(n: u32) -> SlotId {
+    SlotId(185 + n as u16)
+}
+/// Size of the code that CS says, as in the mode ([`MODE_SIZE`]).
+pub const CODE_SIZE: SlotId = SlotId(188);
 /// Number of slots.
-pub const SLOTS: usize = 184;
+pub const SLOTS: usize = 189;
 
 /// Segment registers in the manual's order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -191,11 +199,28 @@ pub mod trap {
     pub const SYSENTER: u64 = 0x181;
     /// `syscall` in 32-bit code (AMD). pc is the next instruction.
     pub const SYSCALL32: u64 = 0x182;
+    /// A far transfer that has been made but for the instruction pointer: go on at what slot `FAR_TARGET` holds.
+    pub const FAR: u64 = 0x183;
 
     /// The detail of a trap with an error code.
     pub const fn with_error(vector: u64, error: u64) -> u64 {
         vector | error << 8
     }
+}
+
+/// The engine's sticky flags (`GetFpFlags`) of an MXCSR value.
+pub fn sticky_of_mxcsr(mxcsr: u32) -> u32 {
+    (mxcsr & 1) | (mxcsr >> 1 & 1) << 7 | (mxcsr >> 2 & 15) << 1
+}
+
+/// The six flag bits of MXCSR from the engine's sticky flags.
+pub fn mxcsr_of_sticky(sticky: u32) -> u32 {
+    (sticky & 1) | (sticky >> 7 & 1) << 1 | (sticky >> 1 & 15) << 2
+}
+
+/// The engine's number of the rounding mode of an MXCSR value: it counts up before down.
+pub fn round_of_mxcsr(mxcsr: u32) -> u32 {
+    [0, 2, 1, 3][(mxcsr >> 13 & 3) as usize]
 }
 
 /// EFLAGS as a program sees it, from the parts in the state block. `arithmetic` is the flags slot's memory.
@@ -259,6 +284,10 @@ pub fn slot_table(bits: u32) -> SlotTable {
     for name in names::ZMM {
         add(name, Type::V128);
     }
+    for name in ["far_target", "tls0", "tls1", "tls2"] {
+        add(name, Type::I64);
+    }
+    add("code_size", Type::I32);
     // What compiled programs touch most. A 32-bit CPU's eight all fit.
     let pin_int: &[u32] = if bits == 32 {
         &[RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI]
@@ -288,18 +317,20 @@ mod names {
         "24a" "24b" "25a" "25b" "26a" "26b" "27a" "27b" "28a" "28b" "29a" "29b" "30a" "30b" "31a" "31b");
 }
 
-/// The state with which programs start, all else being zero: control words. `state` is the guest part of the state block.
-pub fn reset(table: &SlotTable, state: &mut [u8]) {
+/// The state with which programs start, all else being zero: control words and the code's size. `state` is the guest part of
+/// the state block, `bits` the program's width.
+pub fn reset(table: &SlotTable, state: &mut [u8], bits: u32) {
     let mut put = |slot: SlotId, value: u32| {
         let at = table.get(slot).offset as usize;
         state[at..at + 4].copy_from_slice(&value.to_le_bytes());
     };
     put(MXCSR, MXCSR_DEFAULT);
     put(FCW, FCW_DEFAULT);
+    put(CODE_SIZE, if bits == 32 { MODE_32 as u32 } else { 0 });
 }
 
-/// The mode bits of a state. `bits` is the CPU's width: a CPU of 64 bits runs 64-bit code unless CS says otherwise.
-pub fn mode(table: &SlotTable, state: &[u8], bits: u32) -> u64 {
+/// The mode bits of a state.
+pub fn mode(table: &SlotTable, state: &[u8]) -> u64 {
     let word = |slot: SlotId| {
         let at = table.get(slot).offset as usize;
         state.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
@@ -308,8 +339,8 @@ pub fn mode(table: &SlotTable, state: &[u8], bits: u32) -> u64 {
         let at = table.get(slot).offset as usize;
         state.get(at..at + 8).map_or(0, |b| b.iter().fold(0u64, |a, &x| a | u64::from(x)))
     };
-    let mut mode = if bits == 32 { MODE_32 } else { 0 };
-    if bits == 32 && [Seg::Cs, Seg::Ds, Seg::Es, Seg::Ss].iter().any(|&s| long(segment_base(s)) != 0) {
+    let mut mode = u64::from(word(CODE_SIZE)) & MODE_SIZE;
+    if mode != 0 && [Seg::Cs, Seg::Ds, Seg::Es, Seg::Ss].iter().any(|&s| long(segment_base(s)) != 0) {
         mode |= MODE_SEGMENTS;
     }
     if word(DF) != 0 {
@@ -360,6 +391,8 @@ mod tests {
         assert_eq!(name(xmm(31)), "xmm31");
         assert_eq!(name(ymm_high(0)), "ymmh0");
         assert_eq!(name(zmm_high(31, 1)), "zmmh31b");
+        assert_eq!(name(tls(2)), "tls2");
+        assert_eq!(name(CODE_SIZE), "code_size");
     }
 
     #[test]
@@ -371,11 +404,19 @@ mod tests {
     }
 
     #[test]
+    fn mxcsr_flags_come_back() {
+        for flags in 0..64 {
+            assert_eq!(mxcsr_of_sticky(sticky_of_mxcsr(flags)), flags);
+        }
+    }
+
+    #[test]
     fn the_default_mode_is_zero() {
         let t = slot_table(64);
         let mut state = vec![0; t.size as usize];
-        reset(&t, &mut state);
-        assert_eq!(mode(&t, &state, 64), 0);
-        assert_eq!(mode(&t, &state, 32), MODE_32);
+        reset(&t, &mut state, 64);
+        assert_eq!(mode(&t, &state), 0);
+        reset(&t, &mut state, 32);
+        assert_eq!(mode(&t, &state), MODE_32);
     }
 }

@@ -37,7 +37,7 @@ macro_rules! features {
                 $( $( I::$iced => Some(Some(Feature::$name)), )* )*
                 // What every CPU here has.
                 I::INTEL8086 | I::INTEL186 | I::INTEL286 | I::INTEL386 | I::INTEL486 | I::INTEL8086_ONLY => Some(None),
-                I::CPUID | I::MULTIBYTENOP | I::PAUSE | I::X64 | I::UDBG => Some(None),
+                I::CPUID | I::MULTIBYTENOP | I::PAUSE | I::X64 | I::UDBG | I::RDPMC => Some(None),
                 // Hints that older CPUs execute as no operation.
                 I::CET_IBT | I::CLDEMOTE | I::PREFETCHITI | I::PREFETCHWT1 => Some(None),
                 _ => None,
@@ -182,6 +182,14 @@ impl Features {
     /// All in the table.
     pub const ALL: Features = Features((1 << TABLE.len()) - 1);
 
+    /// As bits, by the order of the table.
+    pub const fn raw(self) -> u128 {
+        self.0
+    }
+    /// From these bits.
+    pub const fn from_raw(bits: u128) -> Features {
+        Features(bits & Features::ALL.0)
+    }
     /// Whether it is there.
     pub const fn has(self, f: Feature) -> bool {
         self.0 >> f as u32 & 1 != 0

@@ -5,10 +5,12 @@
 #![forbid(unsafe_code)]
 
 pub mod cpu;
+mod cpuid;
 pub mod features;
 pub mod helpers;
 pub mod models;
 mod operand;
+pub mod segments;
 mod trans;
 mod trans_bits;
 mod trans_flow;
@@ -20,7 +22,7 @@ mod trans_system;
 mod vector;
 mod x87;
 
-use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter};
+use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, OpKind, Register};
 use ir::{BlockRequest, Builder, Guest, HelperDesc, SlotTable};
 use models::Cpu;
 use std::ops::Range;
@@ -42,6 +44,16 @@ impl X86 {
     pub fn cpu(&self) -> &Cpu {
         &self.cpu
     }
+}
+
+/// Whether the memory operand of the instruction at the start of `code` is in SS: then an address that is not canonical is #SS
+/// rather than #GP.
+pub fn uses_stack_segment(code: &[u8], bits: u32) -> bool {
+    let insn = Decoder::new(bits, code, DecoderOptions::NONE).decode();
+    if insn.op_kinds().any(|k| k == OpKind::Memory) {
+        return insn.memory_segment() == Register::SS;
+    }
+    insn.is_stack_instruction()
 }
 
 impl Guest for X86 {
@@ -66,7 +78,7 @@ impl Guest for X86 {
     }
 
     fn mode(&self, state: &[u8]) -> u64 {
-        cpu::mode(&self.slots, state, self.cpu.bits)
+        cpu::mode(&self.slots, state)
     }
 
     fn insn_align_log2(&self) -> u32 {

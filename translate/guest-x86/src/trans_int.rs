@@ -568,15 +568,15 @@ impl Tr<'_> {
         let ax = self.b.and(sum, mask);
         let ax = self.wide(ax);
         self.set_r16(RAX, ax);
-        // C = H = adjust; the others as of the result's low byte before it is cut, which is what Intel's CPUs do.
+        // C = H = adjust; the others as of the result in AL, which is what Intel's CPUs do.
         let eight = self.b.const32(8);
         let c = self.b.shl(adjust, eight);
         let twelve = self.b.const32(12);
         let h = self.b.shl(adjust, twelve);
         let ch = self.b.or(c, h);
         let ch = self.b.flags_unpack(ch);
-        let _ = flag::H;
-        let szp = self.low_byte_flags(sum);
+        let al = self.b.ubfx(sum, 0, 4);
+        let szp = self.low_byte_flags(al);
         let merged = self.b.flags_merge(ch, szp, flag::Z | flag::P | flag::N);
         self.set_flags(merged);
     }

@@ -210,14 +210,17 @@ impl Tr<'_> {
         let (dst, old) = self.dest(insn, 0, bits);
         let r = self.op2(Op::Sub, Op::LSub, bits, acc, old);
         let f = self.b.flags_turned(r);
-        let new = if bits < 32 {
-            // `write` takes the low bits of either.
-            self.b.select(Cc::Eq, f, src, old)
-        } else {
-            self.b.select(Cc::Eq, f, src, old)
-        };
+        let new = self.b.select(Cc::Eq, f, src, old);
         self.give_accumulator(bits, f, old);
-        self.write(dst, bits, new);
+        if let (Dst::Reg(n), 32) = (dst, bits) {
+            // A register that is not replaced keeps its upper half too.
+            let whole = self.r64(n);
+            let src = self.b.zext32(src);
+            let chosen = self.b.select(Cc::Eq, f, src, whole);
+            self.b.set(cpu::gpr(n), chosen);
+        } else {
+            self.write(dst, bits, new);
+        }
         self.set_flags(f);
     }
 

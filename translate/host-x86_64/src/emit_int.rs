@@ -683,6 +683,13 @@ impl C<'_> {
             Op::SMin => self.emit_minmax(i, sz, Cc::L),
             Op::UMax => self.emit_minmax(i, sz, Cc::A),
             Op::UMin => self.emit_minmax(i, sz, Cc::B),
+            Op::Pdep | Op::Pext if self.a.feat.vex() => {
+                let op = if i.op == Op::Pdep { VexRvm::Pdep } else { VexRvm::Pext };
+                let (ra, rb) = (self.gp(a), self.rm(b));
+                let d = self.dst(&[a, b]);
+                self.a.vex_rvm(op, sz, d, ra, rb);
+                self.def_int(i.ty, d);
+            }
             Op::Crc32 if i.imm >> 8 == 1 => {
                 let rb = self.rm(b);
                 let d = self.dst_new();

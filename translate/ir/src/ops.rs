@@ -225,6 +225,10 @@ ops! {
     UMax "umax" (T, T) -> T, None, Pure;
     /// unsigned minimum
     UMin "umin" (T, T) -> T, None, Pure;
+    /// the low bits of a, in order, at the places of the bits set in b
+    Pdep "pdep" (T, T) -> T, None, Pure;
+    /// the bits of a at the places of the bits set in b, in order, from bit 0 up
+    Pext "pext" (T, T) -> T, None, Pure;
     /// CRC-32 step: (crc, value), T = I64 for 8-byte values else I32; imm = log2(value bytes) | poly << 8
     /// (poly 0 = 0x04C11DB7, 1 = Castagnoli), bit-reflected. The result is 32 bits, zero-extended.
     Crc32 "crc32" (T, T) -> T, None, Pure;

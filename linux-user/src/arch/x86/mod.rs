@@ -72,6 +72,10 @@ impl SignalArch for X86 {
     }
 
     fn trap(&self, cpu: &mut CpuState, kind: ir::TrapKind, info: u64) -> Trap {
+        if (kind, info) == (ir::TrapKind::Service, regs::trap::FAR) {
+            cpu.set_pc(cpu.read_u64(self.at(regs::FAR_TARGET)));
+            return Trap::Done;
+        }
         signal::trap(cpu.pc(), kind, info)
     }
 
@@ -144,7 +148,7 @@ impl Arch for X86 {
 
     fn start(&self, cpu: &mut CpuState, entry: u64, sp: u64) {
         cpu.state_mut().fill(0);
-        regs::reset(&self.slots, cpu.state_mut());
+        regs::reset(&self.slots, cpu.state_mut(), self.cpu.bits);
         // The kernel's selectors: user code and data (`asm/segment.h`).
         if self.long() {
             self.set_selector(cpu, Seg::Cs, 0x33);

@@ -80,6 +80,8 @@ pub fn eval(inst: &Inst, args: &[u128; 4], fp: &mut FpState) -> u128 {
         | Op::SMin
         | Op::UMax
         | Op::UMin
+        | Op::Pdep
+        | Op::Pext
         | Op::Crc32 => {
             let w = int::width(inst.ty);
             int::binary(op, w, args[0] as u64, args[1] as u64, args[2] & 2 != 0, inst.imm).into()

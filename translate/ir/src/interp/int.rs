@@ -183,10 +183,17 @@ pub(super) fn binary(op: Op, w: u32, a: u64, b: u64, carry: bool, imm: u64) -> u
         Op::SMin => sa.min(sb) as u64,
         Op::UMax => a.max(b),
         Op::UMin => a.min(b),
+        Op::Pdep => bits_set(b).enumerate().fold(0, |r, (k, n)| r | (a >> k & 1) << n),
+        Op::Pext => bits_set(b).enumerate().fold(0, |r, (k, n)| r | (a >> n & 1) << k),
         Op::Crc32 => crc32(a as u32, b, 1 << (imm & 3), imm >> 8 & 1 != 0).into(),
         _ => panic!("{op:?} is not a two-operand integer operation"),
     };
     mask(w, r)
+}
+
+/// The numbers of the bits set, ascending.
+fn bits_set(mask: u64) -> impl Iterator<Item = u32> {
+    (0..64).filter(move |n| mask >> n & 1 != 0)
 }
 
 fn rotate(w: u32, a: u64, by: u32) -> u64 {

@@ -1,0 +1,68 @@
+//! The integer groups.
+
+use crate::compare;
+use crate::state::Extended;
+use iced_x86::{Code, CpuidFeature as F, Mnemonic as M};
+
+/// Instructions that are not compared case by case, with the reason.
+fn left_out(m: M) -> bool {
+    matches!(
+        m,
+        // System calls and what the kernel answers.
+        M::Syscall | M::Sysenter | M::Sysexit | M::Sysexitq | M::Sysret | M::Sysretq | M::Int | M::Int1
+        // Different on every run, or by model.
+        | M::Rdtsc | M::Rdtscp | M::Rdpid | M::Rdrand | M::Rdseed | M::Cpuid | M::Xgetbv | M::Rdpmc
+        | M::Rdfsbase | M::Rdgsbase | M::Wrfsbase | M::Wrgsbase
+        // x87's.
+        | M::Wait
+        // The host's UMIP and its own descriptor tables.
+        | M::Sgdt | M::Sidt | M::Sldt | M::Str | M::Smsw
+    )
+}
+
+fn integer(code: Code) -> bool {
+    let features = [
+        F::INTEL8086,
+        F::INTEL186,
+        F::INTEL286,
+        F::INTEL386,
+        F::INTEL486,
+        F::X64,
+        F::CMOV,
+        F::CX8,
+        F::CMPXCHG16B,
+        F::ADX,
+        F::BMI1,
+        F::BMI2,
+        F::LZCNT,
+        F::POPCNT,
+        F::MOVBE,
+        F::MULTIBYTENOP,
+        F::PREFETCHW,
+        F::CET_IBT,
+        F::PAUSE,
+        F::SERIALIZE,
+        F::MOVDIRI,
+        F::MOVDIR64B,
+        F::CLDEMOTE,
+        F::CLFLUSHOPT,
+        F::CLWB,
+        F::CLFSH,
+    ];
+    let mine = |f: &F| features.contains(f) || *f == F::SSE4_2 && code.mnemonic() == M::Crc32;
+    let sse_integer = matches!(code.mnemonic(), M::Movnti | M::Mfence | M::Lfence | M::Sfence);
+    let data = matches!(code.mnemonic(), M::INVALID | M::Db | M::Dw | M::Dd | M::Dq | M::Zero_bytes);
+    !data && (code.cpuid_features().iter().all(mine) || sse_integer) && !left_out(code.mnemonic())
+}
+
+#[test]
+fn integer_forms_64() {
+    let report = compare(64, integer, Extended::No);
+    assert!(report.forms > 400, "only {} forms; without a case: {:?}", report.forms, report.skipped);
+}
+
+#[test]
+fn integer_forms_32() {
+    let report = compare(32, integer, Extended::No);
+    assert!(report.forms > 350, "only {} forms; without a case: {:?}", report.forms, report.skipped);
+}
