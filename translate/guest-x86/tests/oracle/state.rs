@@ -77,10 +77,10 @@ pub enum Extended {
 /// The differences between what should be and what is, in words; empty if there are none.
 pub fn differences(before: &State, want: &Outcome, got: &Outcome, extended: Extended) -> Vec<String> {
     let mut out = Vec::new();
-    for n in 0..16 {
+    for (n, name) in NAMES.iter().enumerate() {
         let (b, w, g) = (before.gpr[n], want.state.gpr[n], got.state.gpr[n]);
         if w != g {
-            out.push(format!("{}: was {b:#x} want {w:#x} got {g:#x}", NAMES[n]));
+            out.push(format!("{name}: was {b:#x} want {w:#x} got {g:#x}"));
         }
     }
     // IF and the reserved bit are always set; RF is the exception's; NT and ID do not pass through signal frames.
