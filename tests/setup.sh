@@ -44,6 +44,8 @@ setup_cross() {
     need riscv64-linux-gnu-gcc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
     need riscv64-linux-gnu-g++ g++-riscv64-linux-gnu libstdc++-12-dev-riscv64-cross
     need g++ g++
+    # 32-bit x86 programs.
+    [ -e /usr/lib32/libc.a ] || apt_install gcc-multilib g++-multilib
     need gdb-multiarch gdb-multiarch
     # The oracle of the instruction tests: without it they would compare nothing. Ours may stand first in PATH.
     [ -x /usr/bin/qemu-aarch64 ] || apt_install qemu-user

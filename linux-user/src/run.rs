@@ -69,54 +69,74 @@ fn handle(task: &mut Task, engine: &Engine, exit: Exit) {
         Exit::Poll => signal::deliver(task),
         // The debugger's: reported at the next turn.
         Exit::Trap(TrapKind::Yield, _) if gdb::active(task) && gdb::is_breakpoint(task.cpu.pc()) => {}
-        Exit::Trap(kind, info) => match task.arch.trap(&mut task.cpu, kind, info) {
-            Trap::Signal(info) => raise(task, &info, None),
-            Trap::Step => {
-                if let Some(exit) = engine.step(&mut task.cpu) {
-                    stepped(task, exit);
-                }
+        Exit::Trap(kind, info) => {
+            let trap = task.arch.trap(engine, &task.mm, &mut task.cpu, kind, info);
+            if !trapped(task, trap)
+                && let Some(exit) = engine.step(&mut task.cpu)
+            {
+                stepped(task, engine, exit);
             }
-            Trap::Done => {}
-        },
+        }
         Exit::Fault => memory_fault(task),
         Exit::Fetch => fetch_fault(task),
     }
 }
 
 /// What one interpreted instruction ended with; a trap again means that it cannot be executed.
-fn stepped(task: &mut Task, exit: Exit) {
+fn stepped(task: &mut Task, engine: &Engine, exit: Exit) {
     match exit {
         Exit::Syscall => system_call(task),
         Exit::Poll => {}
-        Exit::Trap(kind, info) => match task.arch.trap(&mut task.cpu, kind, info) {
-            Trap::Signal(info) => raise(task, &info, None),
-            Trap::Step => {
+        Exit::Trap(kind, info) => {
+            let trap = task.arch.trap(engine, &task.mm, &mut task.cpu, kind, info);
+            if !trapped(task, trap) {
                 let pc = task.cpu.pc();
                 raise(task, &SigInfo::fault(libc::SIGILL, code::ILL_ILLOPC, pc), None);
             }
-            Trap::Done => {}
-        },
+        }
         Exit::Fault => memory_fault(task),
         Exit::Fetch => fetch_fault(task),
     }
 }
 
+/// Does what a trap comes to; false if the instruction must be interpreted.
+fn trapped(task: &mut Task, trap: Trap) -> bool {
+    match trap {
+        Trap::Signal(info) => raise(task, &info, None),
+        Trap::Exception(info, code) => {
+            task.fault.code = code;
+            raise(task, &info, None);
+        }
+        Trap::Call { abi, number, args } => call(task, abi, number, args),
+        Trap::Step => return false,
+        Trap::Done => {}
+    }
+    true
+}
+
 fn system_call(task: &mut Task) {
     let arch = task.arch;
-    let (mut number, mut args) = arch.syscall_regs(&task.cpu);
-    let next = task.cpu.pc();
-    let mem = task.mm.mem();
-    if task.mm.in_vdso(next)
-        && let Some(result) = fast::vdso_call(mem, arch.abi(), number, &args)
+    let (number, args) = arch.syscall_regs(&task.cpu);
+    if task.mm.in_vdso(task.cpu.pc())
+        && let Some(result) = fast::vdso_call(task.mm.mem(), arch.abi(), number, &args)
     {
         arch.set_result(&mut task.cpu, result);
         return;
     }
+    call(task, arch.abi(), number, args);
+}
+
+/// A system call of an ABI that the program can use.
+fn call(task: &mut Task, abi: syscall_tables::Arch, mut number: u64, mut args: [u64; 6]) {
+    let arch = task.arch;
+    let next = task.cpu.pc();
+    let mem = task.mm.mem();
     let debugged = gdb::active(task);
     if debugged {
         gdb::call_begins(task, number);
     }
     if trace::active(task) {
+        arch.mark_call(&mut task.cpu, Some(number));
         match trace::call_begins(task, number, &args) {
             trace::Entry::Run(new, with) => (number, args) = (new, with),
             trace::Entry::Skip => {
@@ -128,7 +148,7 @@ fn system_call(task: &mut Task) {
     }
     let mut verdict = None;
     if task.seccomp.active() {
-        match seccomp::check(task, number, &args, next) {
+        match seccomp::check(task, abi, number, &args, next) {
             seccomp::Verdict::Run(new, with) => (number, args) = (new, with),
             seccomp::Verdict::Done(result) => verdict = Some(result),
             seccomp::Verdict::Nothing => {
@@ -139,7 +159,7 @@ fn system_call(task: &mut Task) {
             }
         }
     }
-    let mut cx = SysCx { mem, abi: arch.abi(), arch, task };
+    let mut cx = SysCx { mem, abi, arch, task };
     let result = verdict.unwrap_or_else(|| syscall::dispatch(&mut cx, number, &args));
     if debugged {
         gdb::call_ends(task);
@@ -161,8 +181,8 @@ fn system_call(task: &mut Task) {
 }
 
 fn raise(task: &mut Task, info: &SigInfo, fault: Option<FaultAt>) {
-    if let Some(fault) = fault {
-        task.fault = task.arch.fault_state(&fault);
+    if trace::active(task) {
+        task.arch.mark_call(&mut task.cpu, None);
     }
     if log::on(LogBit::Int) || log::on(LogBit::GuestErrors) {
         note_exception(task, info, fault);
@@ -202,8 +222,26 @@ fn memory_fault(task: &mut Task) {
     // What can be read faulted because it was written.
     let write =
         fault.write.unwrap_or(mapping.is_some_and(|mapping| mapping.prot & crate::mm::prot::READ != 0));
-    let at = FaultAt { address: addr, write, fetch: false, sig, code: si_code };
-    raise(task, &SigInfo::fault(sig, si_code, addr), Some(at));
+    // The host's kernel gives this code when its CPU raised something else than a page fault.
+    let wild = fault.code == code::SI_KERNEL && fault.signo != 0;
+    fault_at(
+        task,
+        FaultAt {
+            address: addr,
+            write,
+            host_write: fault.host_write,
+            fetch: false,
+            sig,
+            code: si_code,
+            wild,
+        },
+    );
+}
+
+fn fault_at(task: &mut Task, at: FaultAt) {
+    let (info, state) = task.arch.fault(&task.mm, &task.cpu, task.fault, &at);
+    task.fault = state;
+    raise(task, &info, Some(at));
 }
 
 /// The permission that an access needs.
@@ -212,8 +250,22 @@ fn needed(fault: &engine::FaultInfo) -> u32 {
 }
 
 fn fetch_fault(task: &mut Task) {
+    if let Some(trap) = task.arch.fetch_trap(&task.mm, &mut task.cpu) {
+        trapped(task, trap);
+        return;
+    }
     let pc = task.cpu.pc();
-    let si_code = task.mm.fault_code(pc);
-    let at = FaultAt { address: pc, write: false, fetch: true, sig: libc::SIGSEGV, code: si_code };
-    raise(task, &SigInfo::fault(libc::SIGSEGV, si_code, pc), Some(at));
+    let code = task.mm.fault_code(pc);
+    fault_at(
+        task,
+        FaultAt {
+            address: pc,
+            write: false,
+            host_write: None,
+            fetch: true,
+            sig: libc::SIGSEGV,
+            code,
+            wild: false,
+        },
+    );
 }

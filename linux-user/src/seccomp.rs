@@ -124,17 +124,16 @@ pub enum Verdict {
 }
 
 /// Checks a call before it runs. `pc` is behind the instruction.
-pub fn check(task: &mut Task, number: u64, args: &[u64; 6], pc: u64) -> Verdict {
+pub fn check(task: &mut Task, abi: syscall_tables::Arch, number: u64, args: &[u64; 6], pc: u64) -> Verdict {
     let run = Verdict::Run(number, *args);
     if task.seccomp.mode() == STRICT {
-        let allowed = [CallId::Read, CallId::Write, CallId::Exit, CallId::RtSigreturn];
-        if task.arch.abi().call(number).is_some_and(|call| allowed.contains(&call)) {
+        let allowed = [CallId::Read, CallId::Write, CallId::Exit, CallId::RtSigreturn, CallId::Sigreturn];
+        if abi.call(number).is_some_and(|call| allowed.contains(&call)) {
             return run;
         }
         return die(task, libc::SIGKILL);
     }
     let filter = lock(&task.seccomp.filter).clone();
-    let abi = task.arch.abi();
     let data = Data { bytes: data_bytes(abi, number, args, pc), big: abi.info().big_endian };
     let mut verdict = ret::ALLOW;
     let mut next = filter.as_deref();

@@ -147,6 +147,7 @@ fn prepare(binary: &GuestBinary, mut options: Options) -> Result<Box<Task>, (Str
     let whole = arch.placement().task_size;
     let limit = options.reserved.map_or(whole, |asked| asked.min(whole));
     let mm = Mm::new(GuestMem::new(base, limit), arch.extra_prot());
+    let mm = if arch.has_low_flag() { mm.with_low_flag() } else { mm };
     let mm = Arc::new(if limit < whole { mm.bounded() } else { mm });
     let loaded = apply::load(
         &mm,

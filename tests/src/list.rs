@@ -110,6 +110,32 @@ pub static GUESTS: &[Guest] = &[
         tree: None,
         instructions: "as RV64, with 32-bit registers; static programs (ilp32d)",
     },
+    Guest {
+        name: "x86_64",
+        triple: "x86_64-linux-gnu",
+        flags: &[],
+        hosted: false,
+        static_pie: true,
+        shared_modes: &["jit", "warm", "one-insn", "interp"],
+        gdb_calls: false,
+        oracle_cpu: "max",
+        abi: syscall_tables::Arch::X86_64,
+        tree: None,
+        instructions: "integer, SSE to SSE4.2, AVX, FMA, F16C, AES, SHA; x87, AVX2 and AVX-512 not yet",
+    },
+    Guest {
+        name: "i386",
+        triple: "x86_64-linux-gnu",
+        flags: &["-m32"],
+        hosted: false,
+        static_pie: true,
+        shared_modes: &["jit", "warm", "one-insn", "interp"],
+        gdb_calls: false,
+        oracle_cpu: "max",
+        abi: syscall_tables::Arch::I386,
+        tree: None,
+        instructions: "as x86_64, with segments",
+    },
 ];
 
 impl Guest {

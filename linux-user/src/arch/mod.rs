@@ -6,10 +6,16 @@
 pub mod aarch64;
 pub mod riscv;
 pub mod vdso;
+
+/// System calls that only some architecture has.
+pub use x86::calls::{
+    sys_arch_prctl, sys_get_thread_area, sys_ioperm, sys_iopl, sys_modify_ldt, sys_set_thread_area,
+};
 pub mod x86;
 
 use crate::cpu::CpuState;
 use crate::errno::Errno;
+use crate::guest_mem::GuestMem;
 use crate::signal::SignalArch;
 use engine::Engine;
 
@@ -20,6 +26,12 @@ pub struct Vdso {
     pub image: Vec<u8>,
     /// Offset of `__kernel_rt_sigreturn` or its like in the image.
     pub sigreturn: u64,
+    /// Offsets of all functions, in the order in which they were given.
+    pub places: Vec<u64>,
+    /// What of the image makes calls of its own, which nobody sees as system calls.
+    pub private: std::ops::Range<u64>,
+    /// Offset of the entry for system calls (AT_SYSINFO), if it has one.
+    pub entry: Option<u64>,
 }
 
 /// Hardware capabilities as the auxiliary vector shows them.
@@ -53,12 +65,37 @@ pub struct Placement {
 pub mod nt {
     pub const PRSTATUS: u32 = 1;
     pub const PRFPREG: u32 = 2;
+    pub const PRXFPREG: u32 = 0x46e6_2b7f;
+    pub const I386_TLS: u32 = 0x200;
+    pub const X86_XSTATE: u32 = 0x202;
     pub const ARM_TLS: u32 = 0x401;
     pub const ARM_HW_BREAK: u32 = 0x402;
     pub const ARM_HW_WATCH: u32 = 0x403;
     pub const ARM_SYSTEM_CALL: u32 = 0x404;
     pub const ARM_PAC_MASK: u32 = 0x406;
     pub const RISCV_VECTOR: u32 = 0x901;
+}
+
+/// A `ptrace` request for registers from before there were register sets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Legacy {
+    /// All of a set, at the request's data address.
+    Set {
+        /// Its note type.
+        note: u32,
+        /// It is set rather than read.
+        write: bool,
+    },
+    /// A word of `struct user`, which ends at `end` and begins with the general registers.
+    Peek {
+        /// Size of the structure.
+        end: u64,
+    },
+    /// The same, written.
+    Poke {
+        /// Size of the structure.
+        end: u64,
+    },
 }
 
 /// The answer to a hardware probe.
@@ -108,6 +145,29 @@ pub trait Arch: SignalArch + Send + Sync {
     /// Sets the thread pointer.
     fn set_tls(&self, cpu: &mut CpuState, tls: u64);
 
+    /// Whether `clone` can set a new thread's thread pointer from this argument.
+    fn check_clone_tls(&self, mem: GuestMem, tls: u64) -> Result<(), Errno> {
+        let _ = (mem, tls);
+        Ok(())
+    }
+
+    /// Sets a new thread's thread pointer from `clone`'s argument.
+    fn set_clone_tls(&self, cpu: &mut CpuState, mem: GuestMem, tls: u64) {
+        let _ = mem;
+        self.set_tls(cpu, tls);
+    }
+
+    /// Notes for tracers that a system call begins (none: no call is being made), where registers show it.
+    fn mark_call(&self, cpu: &mut CpuState, number: Option<u64>) {
+        let _ = (cpu, number);
+    }
+
+    /// The call's number as a tracer left it, where it is in a register of its own.
+    fn marked_call(&self, cpu: &CpuState) -> Option<u64> {
+        let _ = cpu;
+        None
+    }
+
     /// The state with which a new image starts; everything else in `cpu` is cleared.
     fn start(&self, cpu: &mut CpuState, entry: u64, sp: u64);
 
@@ -123,6 +183,16 @@ pub trait Arch: SignalArch + Send + Sync {
     fn segment_prot(&self, features: u32) -> u32 {
         let _ = features;
         0
+    }
+
+    /// Whether `mmap` has MAP_32BIT.
+    fn has_low_flag(&self) -> bool {
+        false
+    }
+
+    /// A program that says nothing of its stack is of old, and whatever it can read it can execute.
+    fn unsaid_stack_executes_all(&self) -> bool {
+        false
     }
 
     /// Debian's C library package for this guest, for messages.
@@ -142,6 +212,22 @@ pub trait Arch: SignalArch + Send + Sync {
 
     /// `/proc/cpuinfo` for this many processors.
     fn cpuinfo(&self, processors: usize) -> String;
+
+    /// Components of the state that the kernel saves and restores, on guests whose kernel tells.
+    fn state_components(&self) -> u64 {
+        0
+    }
+
+    /// Whether users and groups have 16 bits in core files.
+    fn short_ids(&self) -> bool {
+        false
+    }
+
+    /// What an old request for registers means here.
+    fn legacy_ptrace(&self, request: u64) -> Option<Legacy> {
+        let _ = request;
+        None
+    }
 
     /// The value of a hardware probe key, on guests whose kernel has that call.
     fn hwprobe(&self, key: i64) -> Option<Probe> {

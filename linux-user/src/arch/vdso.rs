@@ -171,7 +171,7 @@ pub fn build(machine: u16, wide: bool, version: &str, functions: &[Function<'_>]
     phdr(2, 4, dynamic as u64, dynamic_len as u64, 8);
     phdr(0x6474_e551, 4, 0, 0, 16);
     out.0[..head.0.len()].copy_from_slice(&head.0);
-    Vdso { image: out.0, sigreturn }
+    Vdso { private: 0..total, image: out.0, sigreturn, places, entry: None }
 }
 
 #[cfg(test)]

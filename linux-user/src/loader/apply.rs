@@ -146,7 +146,8 @@ pub fn load(mm: &Mm, arch: &dyn Arch, mut request: Request<'_>) -> Result<Loaded
     };
     let personality = raw_syscall(libc::SYS_personality, [0xffff_ffff, 0, 0, 0, 0, 0]).unwrap_or(0);
     let randomize = personality & libc::ADDR_NO_RANDOMIZE as u64 == 0 && request.base.is_none();
-    mm.set_read_implies_exec(personality & libc::READ_IMPLIES_EXEC as u64 != 0);
+    let all = image.stack == StackRights::Unsaid && arch.unsaid_stack_executes_all();
+    mm.set_read_implies_exec(all || personality & libc::READ_IMPLIES_EXEC as u64 != 0);
     let mut random = Random(request.seed);
     if randomize && mm.windowed() {
         mm.randomize_top(random.next());
@@ -165,7 +166,10 @@ pub fn load(mm: &Mm, arch: &dyn Arch, mut request: Request<'_>) -> Result<Loaded
         None => (program.entry, 0),
     };
     let vdso = map_vdso(mm, arch)?;
-    mm.set_vdso(vdso.clone());
+    if let Some(own) = arch.vdso() {
+        mm.set_vdso(vdso.start + own.private.start..vdso.start + own.private.end);
+    }
+    let call_entry = arch.vdso().and_then(|own| own.entry).map(|entry| vdso.start + entry);
 
     // brk starts behind the program, randomised as the kernel does (here within 32 MiB).
     let mut brk = program.end.saturating_add(PAGE - 1) & !(PAGE - 1);
@@ -182,6 +186,7 @@ pub fn load(mm: &Mm, arch: &dyn Arch, mut request: Request<'_>) -> Result<Loaded
     let mut aux = Vec::new();
     if !vdso.is_empty() {
         aux.push((at::SYSINFO_EHDR, number(vdso.start)));
+        aux.extend(call_entry.map(|entry| (at::SYSINFO, number(entry))));
     }
     aux.extend([
         (at::MINSIGSTKSZ, number(arch.min_signal_stack())),

@@ -31,6 +31,7 @@ pub mod at {
     pub const RSEQ_ALIGN: u64 = 28;
     pub const HWCAP3: u64 = 29;
     pub const EXECFN: u64 = 31;
+    pub const SYSINFO: u64 = 32;
     pub const SYSINFO_EHDR: u64 = 33;
     pub const MINSIGSTKSZ: u64 = 51;
 }

@@ -18,7 +18,7 @@ const MAP_ANONYMOUS: u64 = libc::MAP_ANONYMOUS as u64;
 pub(super) const MAP_FIXED_NOREPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
 const MAP_NORESERVE: u64 = libc::MAP_NORESERVE as u64;
 const MAP_HUGETLB: u64 = libc::MAP_HUGETLB as u64;
-/// MAP_32BIT and MAP_ABOVE4G of the x86-64 host: no generic Linux guest has them.
+/// MAP_32BIT and MAP_ABOVE4G of the x86-64 host: no generic Linux guest has them, they are hidden from the host.
 const HOST_ONLY_FLAGS: u64 = 0x40 | 0x80;
 
 const MREMAP_MAYMOVE: u64 = 1;
@@ -93,7 +93,8 @@ impl Mm {
         if len == 0 {
             return Err(Errno::EINVAL);
         }
-        let mut flags = flags & !HOST_ONLY_FLAGS;
+        let hidden = if self.has_low_flag { 0 } else { HOST_ONLY_FLAGS };
+        let mut flags = flags & !hidden;
         let anonymous = flags & MAP_ANONYMOUS != 0;
         // The kernel rounds huge-page mappings to the huge page size that is asked for.
         let align = if flags & MAP_HUGETLB != 0 && anonymous { huge_page_size(flags) } else { PAGE };

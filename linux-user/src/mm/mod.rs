@@ -147,7 +147,7 @@ pub struct Mm {
     layout: Mutex<Layout>,
     stale: OnceLock<StaleCode>,
     news: Mutex<CodeNews>,
-    /// The vDSO's pages.
+    /// Where the vDSO makes calls of its own.
     vdso: OnceLock<Range<u64>>,
     /// Where the search for places begins (guests behind a base).
     top: std::sync::atomic::AtomicU64,
@@ -155,6 +155,8 @@ pub struct Mm {
     read_implies_exec: std::sync::atomic::AtomicBool,
     /// The host kernel would choose places outside.
     chooses_places: bool,
+    /// MAP_32BIT means here what it means on the host.
+    has_low_flag: bool,
     /// Some mapping has or had one of the extra rights.
     marked: std::sync::atomic::AtomicBool,
 }
@@ -172,6 +174,7 @@ impl Mm {
             top: mem.limit().into(),
             read_implies_exec: false.into(),
             chooses_places: mem.base() != 0,
+            has_low_flag: false,
             marked: false.into(),
         }
     }
@@ -179,6 +182,12 @@ impl Mm {
     /// The address space ends below the host's (`-R`): places in it are chosen here.
     pub fn bounded(mut self) -> Mm {
         self.chooses_places = true;
+        self
+    }
+
+    /// MAP_32BIT is a flag of the guest's too.
+    pub fn with_low_flag(mut self) -> Mm {
+        self.has_low_flag = true;
         self
     }
 
@@ -219,17 +228,17 @@ impl Mm {
         }
     }
 
-    /// Says where the vDSO is. Once.
+    /// Says where the part of the vDSO is whose calls nobody sees. Once.
     pub fn set_vdso(&self, range: Range<u64>) {
         let _ = self.vdso.set(range);
     }
 
-    /// Where the vDSO is; empty without one.
+    /// Where that is; empty without one.
     pub fn vdso(&self) -> Range<u64> {
         self.vdso.get().cloned().unwrap_or_default()
     }
 
-    /// True if `pc` is in the vDSO.
+    /// True if `pc` is there.
     pub fn in_vdso(&self, pc: u64) -> bool {
         self.vdso.get().is_some_and(|range| range.contains(&pc))
     }

@@ -86,6 +86,9 @@ pub fn sys_clone(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
     if flags & flag::PIDFD != 0 && flags & (flag::PARENT_SETTID | flag::DETACHED) != 0 {
         return Err(Errno::EINVAL);
     }
+    if flags & flag::SETTLS != 0 {
+        cx.arch.check_clone_tls(cx.mem, tls)?;
+    }
     clone(cx, &args)
 }
 
@@ -143,6 +146,9 @@ pub fn sys_clone3(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         set_tid: (set_tid, set_tid_size),
         cgroup,
     };
+    if flags & flag::SETTLS != 0 {
+        cx.arch.check_clone_tls(cx.mem, tls)?;
+    }
     clone(cx, &args)
 }
 
@@ -252,7 +258,7 @@ fn start_state(cx: &mut SysCx<'_>, args: &CloneArgs, child: Option<&mut Task>) {
         arch.set_sp(cpu, args.stack);
     }
     if args.flags & flag::SETTLS != 0 {
-        arch.set_tls(cpu, args.tls);
+        arch.set_clone_tls(cpu, cx.mem, args.tls);
     }
 }
 

@@ -402,8 +402,13 @@ impl<'a> Dump<'a> {
         out.long(0);
         // SAFETY: no arguments.
         let (uid, gid) = unsafe { (libc::getuid(), libc::getgid()) };
-        out.int(uid as i32);
-        out.int(gid as i32);
+        if self.task.arch.short_ids() {
+            out.u16(uid as u16);
+            out.u16(gid as u16);
+        } else {
+            out.int(uid as i32);
+            out.int(gid as i32);
+        }
         [self.task.process.pid(), parent(), group(), session()].into_iter().for_each(|id| out.int(id));
         out.text(&comm(), 16);
         let args = self.task.mm.lock().image.args.clone();

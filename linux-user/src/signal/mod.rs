@@ -100,14 +100,18 @@ pub struct FaultState {
 pub struct FaultAt {
     /// Faulting address.
     pub address: u64,
-    /// It was a write.
+    /// It was a write, as far as can be told: of what cannot be read, the read is told.
     pub write: bool,
+    /// What the host's CPU says of that, if it found the fault.
+    pub host_write: Option<bool>,
     /// It was an instruction fetch.
     pub fetch: bool,
     /// The signal.
     pub sig: i32,
     /// Its code.
     pub code: i32,
+    /// The host's CPU could not even look for a page: the address is none.
+    pub wild: bool,
 }
 
 /// What a trap of the CPU comes to.
@@ -115,6 +119,17 @@ pub struct FaultAt {
 pub enum Trap {
     /// A signal, at once.
     Signal(SigInfo),
+    /// The same, and what stays of it in the thread's [`FaultState::code`].
+    Exception(SigInfo, u64),
+    /// A system call, perhaps of another ABI than the program's; PC is behind it.
+    Call {
+        /// The ABI.
+        abi: syscall_tables::Arch,
+        /// Its number there.
+        number: u64,
+        /// Its arguments.
+        args: [u64; 6],
+    },
     /// The instruction at PC must be executed by the interpreter.
     Step,
     /// Done; go on at PC.
@@ -137,6 +152,8 @@ pub struct Frame<'a> {
     pub sp: u64,
     /// Last fault.
     pub fault: FaultState,
+    /// The signal is of that fault.
+    pub forced: bool,
 }
 
 /// What `sigreturn` gives back besides registers.
@@ -144,8 +161,8 @@ pub struct Frame<'a> {
 pub struct Restored {
     /// Blocked mask.
     pub mask: u64,
-    /// Alternate stack.
-    pub altstack: AltStack,
+    /// Alternate stack; none: the frame does not say.
+    pub altstack: Option<AltStack>,
 }
 
 /// A frame could not be written or read, or is not one.
@@ -162,18 +179,28 @@ pub trait SignalArch {
         mm: &Mm,
         frame: &Frame<'_>,
     ) -> Result<(), BadFrame>;
-    /// Reads the frame at the stack pointer and sets all registers from it.
-    fn pop_frame(&self, engine: &Engine, cpu: &mut CpuState, mm: &Mm) -> Result<Restored, BadFrame>;
+    /// Reads the frame at the stack pointer and sets all registers from it. `rt` says which form of it was asked for, on
+    /// architectures that have two.
+    fn pop_frame(&self, engine: &Engine, cpu: &mut CpuState, mm: &Mm, rt: bool)
+    -> Result<Restored, BadFrame>;
     /// Stack pointer.
     fn stack_pointer(&self, cpu: &CpuState) -> u64;
     /// Ends an interrupted call: EINTR as its result, PC behind it.
     fn finish_interrupted(&self, cpu: &mut CpuState, next_pc: u64);
-    /// The thread's fault state after a memory fault.
-    fn fault_state(&self, fault: &FaultAt) -> FaultState {
-        FaultState { address: fault.address, code: 0 }
+    /// What a memory fault comes to, and the thread's fault state after it; `old` is the one before.
+    fn fault(&self, mm: &Mm, cpu: &CpuState, old: FaultState, fault: &FaultAt) -> (SigInfo, FaultState) {
+        let _ = (mm, cpu, old);
+        let state = FaultState { address: fault.address, code: 0 };
+        (SigInfo::fault(fault.sig, fault.code, fault.address), state)
+    }
+    /// What it means that there is no code at PC; none: a fault.
+    fn fetch_trap(&self, mm: &Mm, cpu: &mut CpuState) -> Option<Trap> {
+        let _ = (mm, cpu);
+        None
     }
     /// What a trap means.
-    fn trap(&self, cpu: &mut CpuState, kind: ir::TrapKind, info: u64) -> Trap {
+    fn trap(&self, engine: &Engine, mm: &Mm, cpu: &mut CpuState, kind: ir::TrapKind, info: u64) -> Trap {
+        let _ = (engine, mm);
         let pc = cpu.pc();
         let (sig, code, addr) = match kind {
             ir::TrapKind::Illegal if info == ir::ILLEGAL_OPERAND => (libc::SIGILL, code::ILL_ILLOPN, pc),
@@ -315,7 +342,7 @@ pub fn act(task: &mut Task, info: &SigInfo) {
             }
             DefaultAction::Terminate => terminate(task, info),
         },
-        _ => enter_handler(task, info, action),
+        _ => enter_handler(task, info, action, false),
     }
 }
 
@@ -326,7 +353,7 @@ fn requeue(task: &Task, info: &SigInfo) {
     let _ = raw_syscall(libc::SYS_rt_tgsigqueueinfo, args);
 }
 
-fn enter_handler(task: &mut Task, info: &SigInfo, action: SigAction) {
+fn enter_handler(task: &mut Task, info: &SigInfo, action: SigAction, forced: bool) {
     let arch = task.arch;
     let sig = info.signo();
     if action.flags & sa::RESETHAND != 0 {
@@ -346,7 +373,7 @@ fn enter_handler(task: &mut Task, info: &SigInfo, action: SigAction) {
     let use_alt = action.flags & sa::ONSTACK != 0 && task.altstack.state(current_sp) == 0;
     let sp = if use_alt { task.altstack.sp.wrapping_add(task.altstack.size) } else { current_sp };
     let old_mask = task.saved_mask.unwrap_or(task.blocked);
-    let frame = Frame { sig, info, action, old_mask, altstack: task.altstack, sp, fault: task.fault };
+    let frame = Frame { sig, info, action, old_mask, altstack: task.altstack, sp, fault: task.fault, forced };
     // The kernel refuses a frame that would run off the lower end of the alternate stack it is on.
     match arch.push_frame(&task.engine, &mut task.cpu, &task.mm, &frame) {
         Ok(()) => {
@@ -384,7 +411,7 @@ pub fn force(task: &mut Task, info: &SigInfo) {
         terminate(task, info);
     }
     task.mask_stale = true;
-    enter_handler(task, info, action);
+    enter_handler(task, info, action, true);
 }
 
 /// Ends the process by a signal's default action.
@@ -399,16 +426,18 @@ pub fn terminate(task: &mut Task, info: &SigInfo) -> ! {
     host_signal::die_by_signal(sig)
 }
 
-/// `rt_sigreturn`: all registers and the mask from the frame; a bad one is SIGSEGV.
-pub fn sigreturn(task: &mut Task) -> SysResult {
+/// `rt_sigreturn`, or the old `sigreturn`: all registers and the mask from the frame; a bad one is SIGSEGV.
+pub fn sigreturn(task: &mut Task, rt: bool) -> SysResult {
     let arch = task.arch;
-    match arch.pop_frame(&task.engine, &mut task.cpu, &task.mm) {
+    match arch.pop_frame(&task.engine, &mut task.cpu, &task.mm, rt) {
         Ok(restored) => {
             task.note_blocked(restored.mask);
             task.mask_stale = true;
             // As the kernel, ignore what cannot be set.
             let sp = arch.stack_pointer(&task.cpu);
-            let _ = set_altstack(task, restored.altstack, sp, 0);
+            if let Some(altstack) = restored.altstack {
+                let _ = set_altstack(task, altstack, sp, 0);
+            }
         }
         Err(BadFrame) => {
             let sp = arch.stack_pointer(&task.cpu);

@@ -355,5 +355,10 @@ fn write_int(cx: &SysCx<'_>, addr: u64, value: u32) -> Result<(), Errno> {
 
 /// `rt_sigreturn`
 pub fn sys_rt_sigreturn(cx: &mut SysCx<'_>, _a: &[u64; 6]) -> SysResult {
-    super::sigreturn(cx.task)
+    super::sigreturn(cx.task, true)
+}
+
+/// `sigreturn`: of the frame without siginfo.
+pub fn sys_sigreturn(cx: &mut SysCx<'_>, _a: &[u64; 6]) -> SysResult {
+    super::sigreturn(cx.task, false)
 }

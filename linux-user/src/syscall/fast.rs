@@ -14,19 +14,26 @@ use crate::{gdb, strace};
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use syscall_tables::{CallId, HOST, Level};
+use syscall_tables::{CallId, Level};
 
 /// Calls without arguments to convert whose host call gives the guest's answer at once.
-const INSTANT: [CallId; 8] = [
+const INSTANT: [CallId; 12] = [
     CallId::Getppid,
     CallId::Getuid,
     CallId::Geteuid,
     CallId::Getgid,
     CallId::Getegid,
+    CallId::Getuid32,
+    CallId::Geteuid32,
+    CallId::Getgid32,
+    CallId::Getegid32,
     CallId::Getpgid,
     CallId::Getsid,
     CallId::Umask,
 ];
+
+/// Those of them whose ids have 16 bits on some ABIs.
+const SHORT: [CallId; 4] = [CallId::Getuid, CallId::Geteuid, CallId::Getgid, CallId::Getegid];
 
 /// Guest numbers above this have no instant calls.
 const NUMBERS: usize = 256;
@@ -53,13 +60,15 @@ pub fn watch() {
 /// Prepares [`call`] for this process; false if all calls go through the run loop.
 pub fn prepare(arch: &'static dyn Arch, mm: &Mm) -> bool {
     let abi = arch.abi();
-    if strace::enabled() || !abi.same_data_model(HOST) {
+    if strace::enabled() || abi.info().big_endian {
         return false;
     }
+    let short = super::short_ids::has(abi);
     let mut instant = [0; NUMBERS];
     for (number, entry) in instant.iter_mut().enumerate() {
         if let Some(call) = abi.call(number as u64)
             && INSTANT.contains(&call)
+            && !(short && SHORT.contains(&call))
             && call.desc().level == Level::Plain
             && HANDLERS[call as usize].is_none()
         {
@@ -95,13 +104,22 @@ pub fn vdso_call(
     number: u64,
     args: &[u64; 6],
 ) -> Option<SysResult> {
-    if !abi.same_data_model(HOST) {
+    let word = abi.info().word;
+    if abi.info().big_endian {
         return None;
     }
-    let (clock, out, unit) = match abi.call(number)? {
-        CallId::ClockGettime => (args[0] as i32, args[1], 1),
+    let (clock, out, unit, word) = match abi.call(number)? {
+        CallId::ClockGettime => (args[0] as i32, args[1], 1, word),
+        CallId::ClockGettime64 => (args[0] as i32, args[1], 1, 8),
         // With a time zone it is no longer about the time.
-        CallId::Gettimeofday if args[0] != 0 && args[1] == 0 => (libc::CLOCK_REALTIME, args[0], 1000),
+        CallId::Gettimeofday if args[0] != 0 && args[1] == 0 => (libc::CLOCK_REALTIME, args[0], 1000, word),
+        CallId::Time => (libc::CLOCK_REALTIME_COARSE, 0, 0, word),
+        CallId::Getcpu if args[1] == 0 => {
+            // SAFETY: no arguments.
+            let cpu = unsafe { libc::sched_getcpu() };
+            let stored = if args[0] == 0 { Ok(()) } else { mem.write(args[0], &cpu) };
+            return Some(stored.map(|()| 0));
+        }
         _ => return None,
     };
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -109,8 +127,16 @@ pub fn vdso_call(
     if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
         return None;
     }
-    let (seconds, part) = (time.tv_sec as u64, time.tv_nsec as u64 / unit);
+    let put = |at: u64, value: u64| {
+        if word == 8 { mem.write(at, &value) } else { mem.write(at, &(value as u32)) }
+    };
+    let seconds = time.tv_sec as u64;
+    if unit == 0 {
+        let stored = if args[0] == 0 { Ok(()) } else { put(args[0], seconds) };
+        return Some(stored.map(|()| seconds));
+    }
     // Two single stores: cheaper than a copy of so few bytes.
-    let stored = mem.write(out, &seconds).and_then(|()| mem.write(out.wrapping_add(8), &part));
+    let part = time.tv_nsec as u64 / unit;
+    let stored = put(out, seconds).and_then(|()| put(out.wrapping_add(word as u64), part));
     Some(stored.map(|()| 0))
 }

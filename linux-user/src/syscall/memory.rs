@@ -18,7 +18,9 @@ pub fn sys_mmap(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 
 /// `mmap2`; the offset is in units of 4096 bytes.
 pub fn sys_mmap2(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
-    cx.task.mm.mmap(a[0], a[1], a[2] as u32, a[3], a[4] as i32, a[5] << 12)
+    // A 32-bit call of a program that has larger addresses gets one it can use.
+    let low = if cx.mem.base() == 0 && cx.abi.info().word == 4 { libc::MAP_32BIT as u64 } else { 0 };
+    cx.task.mm.mmap(a[0], a[1], a[2] as u32, a[3] | low, a[4] as i32, a[5] << 12)
 }
 
 /// `munmap`

@@ -19,6 +19,7 @@ pub mod misc;
 pub mod old;
 mod plain;
 pub mod poll;
+pub mod short_ids;
 pub mod time;
 
 pub use plain::{native, read_struct, write_struct};
@@ -29,7 +30,7 @@ use crate::seccomp;
 use crate::strace;
 use crate::task::Task;
 use crate::trace::tracer;
-use crate::{process, signal};
+use crate::{arch, process, signal};
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,7 +45,7 @@ pub struct SysCx<'a> {
     /// Its ABI.
     pub abi: Arch,
     /// Registers, frames and facts of its architecture.
-    pub arch: &'static dyn crate::arch::Arch,
+    pub arch: &'static dyn arch::Arch,
 }
 
 /// A system call's code.
@@ -171,7 +172,7 @@ fn call_with(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
         return if strace::enabled() { strace::traced(cx, call, args, run) } else { run(cx, call, args) };
     }
     let args = &syscall_tables::widen(info, call.desc(), args);
-    let run = if call.desc().level_on(cx.abi).works() { run } else { refused };
+    let run = if call.desc().level_on(cx.abi).works() { run_narrow } else { refused };
     if strace::enabled() { strace::traced(cx, call, args, run) } else { run(cx, call, args) }
 }
 
@@ -180,6 +181,11 @@ fn refused(cx: &mut SysCx<'_>, call: CallId, _args: &[u64; 6]) -> SysResult {
         format!("Unsupported syscall: {} ({})", call.desc().name, call.desc().reason_on(cx.abi))
     });
     Err(Errno::ENOSYS)
+}
+
+/// A call of a 32-bit ABI.
+fn run_narrow(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
+    short_ids::run(cx, call, args, run).unwrap_or_else(|| run(cx, call, args))
 }
 
 #[inline]

@@ -45,18 +45,30 @@ pub fn unpack(cx: &SysCx<'_>, call: CallId, a: &[u64; 6]) -> Option<Result<Unpac
     match call {
         CallId::Socketcall => Some(socket_call(cx, a)),
         CallId::Ipc => Some(ipc_call(cx, a)),
+        // Where there is a newer form, the old name takes one pointer to its arguments.
+        CallId::Select if has(cx, CallId::Newselect) => Some(in_memory(cx, call, a[0], 5)),
+        CallId::Mmap if has(cx, CallId::Mmap2) => Some(in_memory(cx, call, a[0], 6)),
         _ => None,
     }
+}
+
+fn has(cx: &SysCx<'_>, newer: CallId) -> bool {
+    cx.abi.info().numbers.number_of(newer).is_some()
+}
+
+/// A call whose arguments are words in memory.
+fn in_memory(cx: &SysCx<'_>, call: CallId, addr: u64, count: usize) -> Result<Unpacked, Errno> {
+    let mut regs = [0; 6];
+    for (n, reg) in regs.iter_mut().take(count).enumerate() {
+        *reg = cx.read_long(addr.wrapping_add((n * cx.abi.info().word) as u64))?;
+    }
+    Ok(Unpacked { call, regs, store: None })
 }
 
 fn socket_call(cx: &SysCx<'_>, a: &[u64; 6]) -> Result<Unpacked, Errno> {
     let index = (a[0] as u32).wrapping_sub(1) as usize;
     let &(call, count) = SOCKET_CALLS.get(index).ok_or(Errno::EINVAL)?;
-    let mut regs = [0; 6];
-    for (n, reg) in regs.iter_mut().take(count).enumerate() {
-        *reg = cx.read_long(a[1].wrapping_add((n * cx.abi.info().word) as u64))?;
-    }
-    Ok(Unpacked { call, regs, store: None })
+    in_memory(cx, call, a[1], count)
 }
 
 /// `ipc(call, first, second, third, ptr, fifth)`; the upper half of `call` is a version (UAPI `linux/ipc.h`).

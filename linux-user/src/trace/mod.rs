@@ -67,7 +67,7 @@ pub mod action {
 }
 
 const SETS: usize = 6;
-const DATA: usize = 2048;
+const DATA: usize = 4096;
 const RANGES: usize = 16;
 
 /// One register set in [`Block::data`].
@@ -357,6 +357,7 @@ pub fn call_begins(task: &mut Task, number: u64, args: &[u64; 6]) -> Entry {
 /// The call as the tracer left it.
 pub fn changed_call(task: &mut Task) -> Entry {
     let (again, args) = task.arch.syscall_regs(&task.cpu);
+    let again = task.arch.marked_call(&task.cpu).unwrap_or(again);
     match &task.trace {
         Some(block) if block.changed & 4 != 0 => {
             if block.nr as u32 == u32::MAX {

@@ -6,7 +6,7 @@
 //! stop that nobody will ever wait for.
 
 use super::{Block, RANGES, UNTRACED, action, event, kind};
-use crate::arch::nt;
+use crate::arch::{Legacy, nt};
 use crate::errno::{Errno, SysResult};
 use crate::host_signal::{self, SIGINFO_SIZE, bit, request};
 use crate::signal::SigInfo;
@@ -732,6 +732,7 @@ pub fn sys_ptrace(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
             tracee.block.changed |= 1;
             Ok(0)
         }
+        _ if let Some(legacy) = cx.arch.legacy_ptrace(what) => legacy_request(cx, tracee, legacy, addr, data),
         // GETREGSET, SETREGSET
         0x4204 | 0x4205 => regset(cx, tracee, addr as u32, data, what == 0x4205),
         // GETSIGMASK, SETSIGMASK
@@ -796,6 +797,52 @@ fn regset(cx: &mut SysCx<'_>, tracee: &mut Tracee, note: u32, iov: u64, write: b
         cx.mem.copy_out(base, &tracee.block.data[at..at + len])?;
     }
     cx.write_long(iov + word, len as u64)?;
+    Ok(0)
+}
+
+/// A request for registers from before there were register sets.
+fn legacy_request(
+    cx: &mut SysCx<'_>,
+    tracee: &mut Tracee,
+    request: Legacy,
+    addr: u64,
+    data: u64,
+) -> SysResult {
+    let word = cx.abi.info().word;
+    let (note, first, len, write) = match request {
+        Legacy::Set { note, write } => (note, 0, usize::MAX, write),
+        Legacy::Peek { end } | Legacy::Poke { end } => {
+            if !addr.is_multiple_of(word as u64) || addr >= end {
+                return Err(Errno::EIO);
+            }
+            (nt::PRSTATUS, addr as usize, word, matches!(request, Legacy::Poke { .. }))
+        }
+    };
+    let Some((at, size, dirty)) = tracee.set(note) else { return Err(Errno::EIO) };
+    match request {
+        Legacy::Peek { .. } | Legacy::Poke { .. } if first >= size => {
+            // Behind the general registers: among others debug registers, of which none can be set.
+            if write && data != 0 {
+                return Err(Errno::EINVAL);
+            }
+            if !write {
+                cx.write_long(data, 0)?;
+            }
+        }
+        Legacy::Poke { .. } => {
+            *dirty = 1;
+            tracee.block.data[at + first..at + first + len].copy_from_slice(&data.to_le_bytes()[..len]);
+        }
+        Legacy::Set { .. } | Legacy::Peek { .. } => {
+            let range = at + first..at + first + len.min(size);
+            if write {
+                *dirty = 1;
+                cx.mem.copy_in(data, &mut tracee.block.data[range])?;
+            } else {
+                cx.mem.copy_out(data, &tracee.block.data[range])?;
+            }
+        }
+    }
     Ok(0)
 }
 

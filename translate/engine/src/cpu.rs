@@ -31,6 +31,8 @@ pub struct FaultInfo {
     pub addr: u64,
     /// It was a write, if known.
     pub write: Option<bool>,
+    /// The host's instruction wrote, if a page fault tells: an operation that reads and writes may be told by either.
+    pub host_write: Option<bool>,
     /// The access was misaligned where alignment is required.
     pub align: bool,
 }
@@ -198,6 +200,7 @@ impl CpuState {
             code: h.fault_code,
             addr: h.fault_addr,
             write: (h.fault_flags & 1 != 0).then_some(h.fault_flags & 2 != 0),
+            host_write: (h.fault_flags & 8 != 0).then_some(h.fault_flags & 16 != 0),
             align: h.fault_flags & 4 != 0,
         }
     }
@@ -207,7 +210,8 @@ impl CpuState {
         let h = self.header_mut();
         (h.fault_signo, h.fault_code, h.fault_addr) = (f.signo, f.code, f.addr);
         let write = f.write.map_or(0, |w| 1 | u32::from(w) << 1);
-        h.fault_flags = write | u32::from(f.align) << 2;
+        let host_write = f.host_write.map_or(0, |w| 1 | u32::from(w) << 1);
+        h.fault_flags = write | u32::from(f.align) << 2 | host_write << 3;
     }
 
     /// Flags that translated code left as recipes become plain.

@@ -343,7 +343,9 @@ impl Engine {
         };
         let Some(guest_pc) = guest_pc else { return false };
         let addr = addr.wrapping_sub(self.config.memory_base);
-        cpu.set_fault(FaultInfo { signo, code, addr, write: None, align: false });
+        // SAFETY: the caller vouches for `uc`.
+        let host_write = unsafe { sys::context_write(uc) };
+        cpu.set_fault(FaultInfo { signo, code, addr, write: None, host_write, align: false });
         let h: &mut Header = cpu.header_mut();
         h.pc = guest_pc;
         h.exit_code = ir::exit::FAULT;

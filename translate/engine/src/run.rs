@@ -345,11 +345,18 @@ fn trap_kind(n: u32) -> TrapKind {
 fn stop_exit(cpu: &mut CpuState, stop: Stop) -> Exit {
     match stop {
         Stop::Fault { addr, write } => {
-            cpu.set_fault(FaultInfo { signo: 0, code: 0, addr, write: Some(write), align: false });
+            cpu.set_fault(FaultInfo {
+                signo: 0,
+                code: 0,
+                addr,
+                write: Some(write),
+                host_write: Some(write),
+                align: false,
+            });
             Exit::Fault
         }
         Stop::Align { addr } => {
-            cpu.set_fault(FaultInfo { signo: 0, code: 0, addr, write: None, align: true });
+            cpu.set_fault(FaultInfo { signo: 0, code: 0, addr, write: None, host_write: None, align: true });
             Exit::Fault
         }
         Stop::Trap(kind, info) => Exit::Trap(kind, info),

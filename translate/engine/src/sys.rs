@@ -97,6 +97,17 @@ pub unsafe fn context_pc_sp(uc: *const libc::ucontext_t) -> (u64, u64) {
     (g[libc::REG_RIP as usize] as u64, g[libc::REG_RSP as usize] as u64)
 }
 
+/// Whether the host CPU says that the access of an interrupted context was a write; none if it was no page fault.
+///
+/// # Safety
+/// As [`context_pc_sp`].
+pub unsafe fn context_write(uc: *const libc::ucontext_t) -> Option<bool> {
+    const PAGE_FAULT: i64 = 14;
+    // SAFETY: the caller vouches for `uc`.
+    let g = unsafe { &(*uc).uc_mcontext.gregs };
+    (g[libc::REG_TRAPNO as usize] == PAGE_FAULT).then(|| g[libc::REG_ERR as usize] & 2 != 0)
+}
+
 /// Sets the host program counter of an interrupted context.
 ///
 /// # Safety

@@ -88,8 +88,10 @@ pub const fn tls(n: u32) -> SlotId {
 }
 /// Size of the code that CS says, as in the mode ([`MODE_SIZE`]).
 pub const CODE_SIZE: SlotId = SlotId(188);
+/// The system call's number while a call is being made, all ones otherwise: what debuggers know as orig_rax.
+pub const ORIG_RAX: SlotId = SlotId(189);
 /// Number of slots.
-pub const SLOTS: usize = 189;
+pub const SLOTS: usize = 190;
 
 /// Segment registers in the manual's order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -288,6 +290,7 @@ pub fn slot_table(bits: u32) -> SlotTable {
         add(name, Type::I64);
     }
     add("code_size", Type::I32);
+    add("orig_rax", Type::I64);
     // What compiled programs touch most. A 32-bit CPU's eight all fit.
     let pin_int: &[u32] = if bits == 32 {
         &[RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI]
@@ -393,6 +396,7 @@ mod tests {
         assert_eq!(name(zmm_high(31, 1)), "zmmh31b");
         assert_eq!(name(tls(2)), "tls2");
         assert_eq!(name(CODE_SIZE), "code_size");
+        assert_eq!(name(ORIG_RAX), "orig_rax");
     }
 
     #[test]

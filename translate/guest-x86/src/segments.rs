@@ -27,6 +27,14 @@ pub fn ldt() -> Vec<u64> {
 const GDT: [u64; 3] = [0x00cf_fb00_0000_ffff, 0x00cf_f300_0000_ffff, 0x00af_fb00_0000_ffff];
 /// GDT entry 15: its limit is the CPU's number.
 const CPU_NUMBER: u64 = 0x0040_f500_0000_0000;
+/// Entries that an LDT can have.
+pub const LDT_ENTRIES: usize = 8192;
+/// Selector of 64-bit user code.
+pub const USER_CS: u16 = 0x33;
+/// Selector of 32-bit user code.
+pub const USER32_CS: u16 = 0x23;
+/// Selector of user data and stacks.
+pub const USER_DS: u16 = 0x2b;
 /// First GDT entry of the thread's own.
 pub const FIRST_TLS: u64 = 12;
 
@@ -72,8 +80,13 @@ impl Descriptor {
     }
 }
 
+/// The thread's own entries.
+fn thread_entries(m: &mut dyn Machine) -> [u64; 3] {
+    std::array::from_fn(|n| m.slot(cpu::tls(n as u32)) as u64)
+}
+
 /// The descriptor that a selector names, from the GDT, the thread's entries or the LDT. Null selectors name none.
-pub fn find(m: &mut dyn Machine, selector: u64) -> Option<Descriptor> {
+pub fn find(selector: u64, tls: [u64; 3]) -> Option<Descriptor> {
     let index = selector >> 3 & 0x1fff;
     let raw = if selector & 4 != 0 {
         let ldt = LDT.read().unwrap_or_else(PoisonError::into_inner);
@@ -81,7 +94,7 @@ pub fn find(m: &mut dyn Machine, selector: u64) -> Option<Descriptor> {
     } else {
         match index {
             4..=6 => GDT[index as usize - 4],
-            FIRST_TLS..=14 => m.slot(cpu::tls((index - FIRST_TLS) as u32)) as u64,
+            FIRST_TLS..=14 => tls[(index - FIRST_TLS) as usize],
             15 => CPU_NUMBER,
             _ => 0,
         }
@@ -93,52 +106,41 @@ fn fault(vector: u64, selector: u64) -> Stop {
     Stop::Trap(TrapKind::Service, trap::with_error(vector, selector & 0xfffc))
 }
 
-/// Loads a data segment register; whether the mode may be another now.
-pub fn load(m: &mut dyn Machine, seg: Seg, selector: u64) -> Result<bool, Stop> {
-    let selector = selector & 0xffff;
-    let base = if selector & 0xfffc == 0 {
-        if seg == Seg::Ss {
-            return Err(fault(trap::GP, 0));
-        }
-        0
+/// The base that a data segment register gets with a selector, or the exception.
+pub fn data(seg: Seg, selector: u64, tls: [u64; 3]) -> Result<u64, Stop> {
+    if selector & 0xfffc == 0 {
+        return if seg == Seg::Ss { Err(fault(trap::GP, 0)) } else { Ok(0) };
+    }
+    let d = find(selector, tls).ok_or(fault(trap::GP, selector))?;
+    let readable = d.memory() && (!d.code() || d.second());
+    let ok = if seg == Seg::Ss {
+        d.memory() && !d.code() && d.second() && d.dpl() == 3 && selector & 3 == 3
     } else {
-        let d = find(m, selector).ok_or(fault(trap::GP, selector))?;
-        let readable = d.memory() && (!d.code() || d.second());
-        let ok = if seg == Seg::Ss {
-            d.memory() && !d.code() && d.second() && d.dpl() == 3 && selector & 3 == 3
-        } else {
-            readable && d.dpl() == 3
-        };
-        if !ok {
-            return Err(fault(trap::GP, selector));
-        }
-        if !d.present() {
-            return Err(fault(if seg == Seg::Ss { trap::SS } else { trap::NP }, selector));
-        }
-        d.base()
+        readable && d.dpl() == 3
     };
-    m.set_slot(cpu::selector(seg), selector.into());
-    let slot = cpu::segment_base(seg);
-    let changed = m.slot(slot) != u128::from(base) && !matches!(seg, Seg::Fs | Seg::Gs);
-    m.set_slot(slot, base.into());
-    Ok(changed)
+    if !ok {
+        return Err(fault(trap::GP, selector));
+    }
+    if !d.present() {
+        return Err(fault(if seg == Seg::Ss { trap::SS } else { trap::NP }, selector));
+    }
+    Ok(d.base())
 }
 
-/// Loads CS for a far transfer: a return needs a selector of user privilege, a jump or call makes it one.
-pub fn load_code(m: &mut dyn Machine, selector: u64, returns: bool) -> Result<(), Stop> {
-    let selector = selector & 0xffff;
+/// The base and the code's size (as slot `CODE_SIZE`) that CS gets with a selector, or the exception: a return needs a selector
+/// of user privilege, a jump or call makes it one.
+pub fn code(selector: u64, returns: bool, tls: [u64; 3]) -> Result<(u64, u64), Stop> {
     if selector & 0xfffc == 0 {
         return Err(fault(trap::GP, 0));
     }
-    let d = find(m, selector).ok_or(fault(trap::GP, selector))?;
+    let d = find(selector, tls).ok_or(fault(trap::GP, selector))?;
     if !d.code() || d.dpl() != 3 || returns && selector & 3 != 3 {
         return Err(fault(trap::GP, selector));
     }
     if !d.present() {
         return Err(fault(trap::NP, selector));
     }
-    m.set_slot(cpu::selector(Seg::Cs), (selector | 3).into());
-    m.set_slot(cpu::segment_base(Seg::Cs), if d.long() { 0 } else { d.base().into() });
+    let base = if d.long() { 0 } else { d.base() };
     let kind = if d.long() {
         0
     } else if d.big() {
@@ -146,6 +148,28 @@ pub fn load_code(m: &mut dyn Machine, selector: u64, returns: bool) -> Result<()
     } else {
         cpu::MODE_16
     };
+    Ok((base, kind))
+}
+
+/// Loads a data segment register; whether the mode may be another now.
+pub fn load(m: &mut dyn Machine, seg: Seg, selector: u64) -> Result<bool, Stop> {
+    let selector = selector & 0xffff;
+    let tls = thread_entries(m);
+    let base = data(seg, selector, tls)?;
+    m.set_slot(cpu::selector(seg), selector.into());
+    let slot = cpu::segment_base(seg);
+    let changed = m.slot(slot) != u128::from(base) && !matches!(seg, Seg::Fs | Seg::Gs);
+    m.set_slot(slot, base.into());
+    Ok(changed)
+}
+
+/// Loads CS for a far transfer.
+pub fn load_code(m: &mut dyn Machine, selector: u64, returns: bool) -> Result<(), Stop> {
+    let selector = selector & 0xffff;
+    let tls = thread_entries(m);
+    let (base, kind) = code(selector, returns, tls)?;
+    m.set_slot(cpu::selector(Seg::Cs), (selector | 3).into());
+    m.set_slot(cpu::segment_base(Seg::Cs), base.into());
     m.set_slot(cpu::CODE_SIZE, kind.into());
     Ok(())
 }
@@ -168,7 +192,7 @@ pub fn ask(m: &mut dyn Machine, what: Ask, selector: u64) -> Option<u64> {
     if selector & 0xfffc == 0 {
         return None;
     }
-    let d = find(m, selector)?;
+    let d = find(selector, thread_entries(m))?;
     if d.dpl() < 3 {
         return None;
     }

@@ -38,7 +38,8 @@ impl Tr<'_> {
             M::Loop | M::Loope | M::Loopne => self.loop_insn(insn),
             M::Int3 => Flow::End(Term::Trap { kind: TrapKind::Break, pc: self.next, info: trap::BP }),
             M::Int => self.int(insn.immediate8()),
-            M::Int1 => self.service(trap::DB, true),
+            // The detail tells it from a single step.
+            M::Int1 => self.service(trap::with_error(trap::DB, 1), true),
             M::Into => self.into(),
             M::Bound => self.bound(insn),
             M::Ud0 | M::Ud1 | M::Ud2 => Flow::Undefined,

@@ -11,7 +11,7 @@ use super::{Arch, GdbRegister, Hwcaps, Model, Placement, Vdso, nt};
 use crate::cpu::CpuState;
 use crate::errno::{Errno, SysResult};
 use crate::mm::Mm;
-use crate::signal::{BadFrame, FaultAt, FaultState, Frame, Restored, SignalArch};
+use crate::signal::{BadFrame, FaultAt, FaultState, Frame, Restored, SigInfo, SignalArch};
 use engine::Engine;
 use guest_aarch64::cpu as regs;
 use guest_aarch64::cpu::{Cpu, Feature, MODELS};
@@ -65,7 +65,13 @@ impl SignalArch for Aarch64 {
         signal::push(engine, cpu, mm.mem(), frame, vdso + self.vdso.sigreturn)
     }
 
-    fn pop_frame(&self, engine: &Engine, cpu: &mut CpuState, mm: &Mm) -> Result<Restored, BadFrame> {
+    fn pop_frame(
+        &self,
+        engine: &Engine,
+        cpu: &mut CpuState,
+        mm: &Mm,
+        _rt: bool,
+    ) -> Result<Restored, BadFrame> {
         signal::pop(engine, cpu, mm.mem())
     }
 
@@ -78,8 +84,9 @@ impl SignalArch for Aarch64 {
         cpu.set_pc(next_pc);
     }
 
-    fn fault_state(&self, fault: &FaultAt) -> FaultState {
-        FaultState { address: fault.address, code: signal::syndrome(fault) }
+    fn fault(&self, _mm: &Mm, _cpu: &CpuState, _old: FaultState, fault: &FaultAt) -> (SigInfo, FaultState) {
+        let state = FaultState { address: fault.address, code: signal::syndrome(fault) };
+        (SigInfo::fault(fault.sig, fault.code, fault.address), state)
     }
 
     fn minimum_altstack(&self) -> u64 {

@@ -185,7 +185,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Regs, Restored), BadFrame> {
         flags: u32_at(bytes, UC_STACK + 8),
         size: u64_at(bytes, UC_STACK + 16),
     };
-    Ok((regs, Restored { mask: u64_at(bytes, UC_SIGMASK), altstack }))
+    Ok((regs, Restored { mask: u64_at(bytes, UC_SIGMASK), altstack: Some(altstack) }))
 }
 
 /// The kernel's `parse_user_sigframe`: exactly one FPSIMD record, no unknown ones, all in bounds and aligned.
@@ -348,7 +348,16 @@ mod tests {
         let info = SigInfo::fault(11, 1, 0xdead_0000);
         let action = SigAction { handler: 0x40_2000, flags, restorer: 0x40_3000, mask: 0 };
         let altstack = AltStack { sp: 0x5000, size: 0x2000, flags: 0 };
-        let frame = Frame { sig: 11, info: &info, action, old_mask: 0x55, altstack, sp: regs.sp, fault };
+        let frame = Frame {
+            sig: 11,
+            info: &info,
+            action,
+            old_mask: 0x55,
+            altstack,
+            sp: regs.sp,
+            fault,
+            forced: true,
+        };
         encode(regs, &frame, 0x99_0000, true)
     }
 
@@ -365,7 +374,7 @@ mod tests {
             let (back, restored) = decode(&whole(&build(&regs, sa::SIGINFO, fault))).expect("a good frame");
             assert_eq!(back, regs);
             assert_eq!(restored.mask, 0x55);
-            assert_eq!(restored.altstack, AltStack { sp: 0x5000, size: 0x2000, flags: 0 });
+            assert_eq!(restored.altstack, Some(AltStack { sp: 0x5000, size: 0x2000, flags: 0 }));
         }
     }
 

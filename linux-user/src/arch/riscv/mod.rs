@@ -129,7 +129,13 @@ impl SignalArch for Riscv {
         signal::push(self.shape, self.vlen, engine, cpu, mm.mem(), frame, vdso + self.vdso.sigreturn)
     }
 
-    fn pop_frame(&self, engine: &Engine, cpu: &mut CpuState, mm: &Mm) -> Result<Restored, BadFrame> {
+    fn pop_frame(
+        &self,
+        engine: &Engine,
+        cpu: &mut CpuState,
+        mm: &Mm,
+        _rt: bool,
+    ) -> Result<Restored, BadFrame> {
         signal::pop(self.shape, self.vlen, engine, cpu, mm.mem())
     }
 

@@ -153,7 +153,7 @@ pub fn decode(shape: Shape, bytes: &[u8]) -> Result<(Regs, Restored), BadFrame> 
         flags: u32_at(bytes, shape.stack + shape.word),
         size: shape.word_at(bytes, shape.stack + 2 * shape.word),
     };
-    Ok((regs, Restored { mask: u64_at(bytes, shape.mask), altstack }))
+    Ok((regs, Restored { mask: u64_at(bytes, shape.mask), altstack: Some(altstack) }))
 }
 
 /// The vector record of a frame: its five control words and the address of the registers. `None`: there is none.
@@ -280,6 +280,7 @@ mod tests {
             altstack,
             sp,
             fault: FaultState::default(),
+            forced: false,
         };
         for (xlen, size) in [(32, 944), (64, 1088)] {
             let shape = Shape::of(xlen);
@@ -290,7 +291,7 @@ mod tests {
             assert_eq!((new.x[11], new.x[12]), (addr, addr + 128));
             let (back, restored) = decode(shape, &bytes).expect("a good frame");
             assert_eq!(back, regs);
-            assert_eq!((restored.mask, restored.altstack), (0x55, altstack));
+            assert_eq!((restored.mask, restored.altstack), (0x55, Some(altstack)));
         }
     }
     #[test]
@@ -304,6 +305,7 @@ mod tests {
             altstack: AltStack { sp: 0, size: 0, flags: 0 },
             sp: 0x7fff_0000,
             fault: FaultState::default(),
+            forced: false,
         };
         for (xlen, vlen) in [(64, 128), (64, 1024), (32, 256)] {
             let shape = Shape::of(xlen);

@@ -1,0 +1,2 @@
+// test: link=static,dynamic
+#include "../x86_64/faults.c"
