@@ -9,6 +9,7 @@ mod features;
 mod helpers;
 mod trans;
 mod trans_atomic;
+mod trans_boxed;
 mod trans_crypto;
 mod trans_float;
 mod trans_int;

@@ -3,6 +3,7 @@
 use crate::cpu::{self, Cpu, Feature, Features};
 use crate::decode::{Insn, decode};
 use crate::expand;
+use crate::trans_boxed::Quiet;
 use ir::{BlockRequest, Builder, Target, Term, TrapKind, Type, Val};
 
 /// What follows an instruction.
@@ -31,6 +32,8 @@ pub(crate) struct Tr<'a> {
     pub len: u64,
     /// Floating-point registers known to hold a boxed single (bit set), by this block's own writes.
     pub boxed: u32,
+    /// This comparison stands between `frflags` and the `fsflags` that takes back what it raises: nothing.
+    pub silent: bool,
     /// The instruction as 32 bits.
     pub word: u32,
     /// One instruction is wanted and must be executed.
@@ -51,7 +54,8 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
     b.begin_block(req.pc);
     let xt = if cpu.xlen == 32 { Type::I32 } else { Type::I64 };
     let single = req.max_insns == 1;
-    let mut t = Tr { b, cpu, xt, mode: req.mode, pc: req.pc, len: 4, boxed: 0, word: 0, single };
+    let mut t =
+        Tr { b, cpu, xt, mode: req.mode, pc: req.pc, len: 4, boxed: 0, silent: false, word: 0, single };
     let trap = |kind, pc| Term::Trap { kind, pc, info: 0 };
     let align = if cpu.features.has(Feature::Zca) { 1 } else { 3 };
     if req.pc & align != 0 {
@@ -59,6 +63,8 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
         t.b.end_block(trap(TrapKind::PcAlign, req.pc), req.pc);
         return;
     }
+    t.assume_boxed(req);
+    let mut quiet = Quiet::default();
     let mut left = req.max_insns.max(1);
     // Beside the address, which may wrap at the end of the space.
     let mut at = 0;
@@ -84,8 +90,10 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
         let special = if let [a, b] = *bytes { t.zcm(u16::from_le_bytes([a, b])) } else { None };
         t.word = word_of(bytes, &cpu.features).unwrap_or(0);
         let insn = decode(t.word, &cpu.features);
+        let restored = left > 0 && quiet.step(&mut t, &req.code[at..]);
         let flow = match insn {
             _ if special.is_some() => special.unwrap_or(Flow::Undefined),
+            _ if restored => Flow::Next,
             Some(Insn::Int(i)) => t.int(i),
             Some(Insn::Atomic(i)) => t.atomic(i),
             Some(Insn::Float(i)) => t.float(i),

@@ -8,7 +8,7 @@
 use crate::cpu::{self, Feature};
 use crate::decode::{ArgsFcvt, ArgsFint, Float};
 use crate::trans::{Flow, Tr};
-use ir::{Attr, Cc, Fp, FpRules, Mem, NanRule, Op, Round, Shape, Size, Type, Val};
+use ir::{Attr, Cc, Fp, FpRules, MERGE, Mem, NAN_IS_MAX, NanRule, Op, Round, SILENT, Shape, Size, Type, Val};
 
 pub(crate) const RULES: FpRules = FpRules {
     nan: NanRule::Default,
@@ -122,7 +122,7 @@ impl Tr<'_> {
     }
 
     /// Whether values are in integer registers.
-    fn in_x(&self) -> bool {
+    pub(crate) fn in_x(&self) -> bool {
         self.has(Feature::Zfinx)
     }
 
@@ -147,7 +147,8 @@ impl Tr<'_> {
         let one = self.b.const64(1);
         let t = self.b.add(box_value, one);
         let flags = self.b.flags_of(t);
-        let nan = self.b.vconst(nan, false);
+        // Boxed: the upper part may come from here.
+        let nan = self.b.vconst(nan | u64::MAX << size.bits(), false);
         self.b.select(Cc::Eq, flags, v, nan)
     }
 
@@ -166,9 +167,14 @@ impl Tr<'_> {
         let v = if size == Size::D {
             v
         } else {
-            let ones = self.b.vconst(u64::MAX, false);
-            self.b.vop(Op::VInsLane, Shape::full(size, true), &[ones, v], 0)
+            let ones = self.b.vconst(u64::MAX << size.bits(), false);
+            self.b.vop(Op::VOr, Shape::new(Size::D, 2), &[v, ones], 0)
         };
+        self.set_whole(n, size, v);
+    }
+
+    /// Writes a register with a value of this format that is boxed already.
+    fn set_whole(&mut self, n: u32, size: Size, v: Val) {
         self.b.set(cpu::f(n), v);
         if size == Size::S {
             self.boxed |= 1 << n;
@@ -177,13 +183,25 @@ impl Tr<'_> {
         }
     }
 
+    /// An arithmetic operation with its result. The box of a single is that of the first argument, which is one.
+    fn arith(&mut self, op: Op, rd: u32, fp: Fp, args: &[Val], imm: u64) {
+        let size = fp.shape.lane;
+        if size == Size::S && !self.in_x() {
+            let keep = if matches!(op, Op::FSqrt | Op::FMa) { MERGE } else { 1 };
+            let v = self.b.fop(op, fp, args, imm | keep);
+            self.set_whole(rd, size, v);
+        } else {
+            let v = self.b.fop(op, fp, args, imm);
+            self.set_f(rd, size, v);
+        }
+    }
+
     fn binary(&mut self, op: Op, rd: u32, rs1: u32, rs2: u32, rm: u32, fmt: u32) -> Flow {
         let Some(round) = self.round(rm) else { return Flow::Undefined };
         let s = size(fmt);
         let (a, b) = (self.f(rs1, s), self.f(rs2, s));
         let fp = self.fp(s, round);
-        let v = self.b.fop(op, fp, &[a, b], 0);
-        self.set_f(rd, s, v);
+        self.arith(op, rd, fp, &[a, b], 0);
         Flow::Next
     }
 
@@ -192,8 +210,7 @@ impl Tr<'_> {
         let s = size(a.fmt);
         let (x, y, z) = (self.f(a.rs1, s), self.f(a.rs2, s), self.f(a.rs3, s));
         let fp = self.fp(s, round);
-        let v = self.b.fop(Op::FMa, fp, &[z, x, y], negate);
-        self.set_f(a.rd, s, v);
+        self.arith(Op::FMa, a.rd, fp, &[z, x, y], negate);
         Flow::Next
     }
 
@@ -261,8 +278,7 @@ impl Tr<'_> {
                 let s = size(a.fmt);
                 let x = self.f(a.rs1, s);
                 let fp = self.fp(s, round);
-                let v = self.b.fop(Op::FSqrt, fp, &[x], 0);
-                self.set_f(a.rd, s, v);
+                self.arith(Op::FSqrt, a.rd, fp, &[x], 0);
             }
             Float::Fsgnj(a) if a.rs1 == a.rs2 => {
                 let s = size(a.fmt);
@@ -458,18 +474,9 @@ impl Tr<'_> {
         let s = size(a.fmt);
         let x = self.f(a.rs1, s);
         let fp = self.fp(s, round);
-        let (ty, max) = match (a.wide != 0, a.uns != 0) {
-            (false, false) => (Type::I32, i32::MAX as u64),
-            (false, true) => (Type::I32, u64::from(u32::MAX)),
-            (true, false) => (Type::I64, i64::MAX as u64),
-            (true, true) => (Type::I64, u64::MAX),
-        };
+        let ty = if a.wide != 0 { Type::I64 } else { Type::I32 };
         let op = if a.uns != 0 { Op::FToU } else { Op::FToS };
-        let v = self.b.fcvt(op, ty, fp, s, x, 0);
-        // A NaN converts to the largest integer.
-        let unordered = self.b.fcmp(fp, x, x, false);
-        let max = self.b.iconst(ty, max);
-        let v = self.b.select(Cc::Vs, unordered, max, v);
+        let v = self.b.fcvt(op, ty, fp, s, x, NAN_IS_MAX);
         self.set(a.rd, v);
         Flow::Next
     }
@@ -508,7 +515,11 @@ impl Tr<'_> {
         if swap {
             // Less is greater with the operands exchanged; a NaN is neither.
             let cc = if op == Op::FCmpGt { Cc::Gt } else { Cc::Ge };
-            let flags = self.b.fcmp(fp, y, x, true);
+            let flags = if self.silent {
+                self.b.push(Op::FCmp, Type::Flags, Attr::Fp(fp), &[y, x], SILENT)
+            } else {
+                self.b.fcmp(fp, y, x, true)
+            };
             let r = self.b.setcc(self.xt, cc, flags);
             self.set(a.rd, r);
             return;

@@ -538,12 +538,7 @@ impl Tr<'_> {
             return self.set_vector_csr(csr, new);
         }
         if csr != 2 {
-            let m = self.b.const32(31);
-            let five = self.b.and(new, m);
-            let rev = self.b.bitrev(five);
-            let n = self.b.const32(27);
-            let flags = self.b.shr(rev, n);
-            self.b.push(Op::SetFpFlags, Type::Void, ir::Attr::None, &[flags], 0);
+            self.b.push(Op::SetFpFlags, Type::Void, ir::Attr::None, &[new], 2);
         }
         if csr == 1 {
             return Flow::Next;
@@ -591,10 +586,7 @@ impl Tr<'_> {
 
     /// fflags: the IR's flags in reverse order.
     fn fflags(&mut self) -> Val {
-        let f = self.b.push(Op::GetFpFlags, Type::I32, ir::Attr::None, &[], 0);
-        let rev = self.b.bitrev(f);
-        let n = self.b.const32(27);
-        self.b.shr(rev, n)
+        self.b.push(Op::GetFpFlags, Type::I32, ir::Attr::None, &[], 2)
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) enum ColdWork {
     LookUp,
     /// Look up the key in rax and call what is there; the pad's key, and where it goes on.
     LookUpCall { key: Label, back: Label },
+    /// Take the status word back from where it was stored and go on.
+    Status { back: Label },
     /// Evaluate out of line and come back.
     Eval { call: OutCall, back: Label },
 }

@@ -347,7 +347,7 @@ impl VecCx<'_> {
     pub fn emit_fp_to_int(&mut self, inst: &Inst, d: Gp, wide: bool, s: Xmm) -> Option<Guard> {
         use V::*;
         let Attr::FpCvt(fp, _) = inst.attr else { return None };
-        if !fp.rules.plain() || inst.imm != 0 || fp.round == Round::Odd {
+        if !fp.rules.plain() || inst.imm & !ir::NAN_IS_MAX != 0 || fp.round == Round::Odd {
             return None;
         }
         let double = is_double(&fp)?;

@@ -226,7 +226,7 @@ impl VecCx<'_> {
         let may_be_tiny = tiny && matches!(inst.op, Op::FMul | Op::FDiv | Op::FMa);
         let guard = self.guard(&fp, r, may_be_tiny);
         // The host takes the upper part of a scalar result from the first source.
-        let bytes = if scalar && self.clean { 16 } else { bytes };
+        let bytes = if scalar && (self.clean || inst.imm & ir::MERGE != 0) { 16 } else { bytes };
         Some(self.finish(guard, d, r, bytes))
     }
 

@@ -18,6 +18,23 @@ fn host_size(s: Size) -> Sz {
     }
 }
 
+/// The sticky flags in reverse order: of the IR's five bits, and from 32 on of the host's six (invalid 0, denormal 1, divide 2,
+/// overflow 3, underflow 4, inexact 5).
+static REVERSED: [u8; 96] = {
+    let mut t = [0; 96];
+    let mut i = 0;
+    while i < 32 {
+        t[i] = (i as u8).reverse_bits() >> 3;
+        i += 1;
+    }
+    while i < 96 {
+        let host = i as u8 - 32;
+        t[i] = ((host & 1 | host >> 1 & 0x1e).reverse_bits()) >> 3;
+        i += 1;
+    }
+    t
+};
+
 impl C<'_> {
     /// An operand in guest memory.
     fn guest(&self, m: Mem) -> Mem {
@@ -469,6 +486,34 @@ impl C<'_> {
                 self.mov_to(t, a);
                 self.a.alu_i(Alu::And, Sz::D, t, 1);
                 self.a.store(Sz::D, hdr(offset_of!(Header, sat)), t);
+            }
+            Op::GetFpFlags if i.imm == 2 => {
+                self.a.stmxcsr(fpcr);
+                let d = self.dst_new();
+                let (t, u) = (self.tmp(), self.tmp());
+                let table = self.pool.table(&mut self.a, &REVERSED);
+                self.a.lea(Sz::Q, t, Mem::label(table));
+                self.a.mov(Sz::D, d, Rm::M(fpcr));
+                self.a.alu_i(Alu::And, Sz::D, d, 0x3f);
+                self.a.reg_rm(RegRm::Movzx8, Sz::D, d, Mem::bi(t, d, 0, 32));
+                self.a.mov(Sz::D, u, Rm::M(hdr(offset_of!(Header, fp_flags))));
+                self.a.alu_i(Alu::And, Sz::D, u, 0x1f);
+                self.a.reg_rm(RegRm::Movzx8, Sz::D, u, Mem::bi(t, u, 0, 0));
+                self.a.alu(Alu::Or, Sz::D, d, u);
+                self.def_z(d);
+            }
+            Op::SetFpFlags if i.imm == 2 => {
+                let g = self.gp(a);
+                let (t, u) = (self.tmp(), self.tmp());
+                let table = self.pool.table(&mut self.a, &REVERSED);
+                self.a.lea(Sz::Q, t, Mem::label(table));
+                self.a.mov(Sz::D, u, g);
+                self.a.alu_i(Alu::And, Sz::D, u, 0x1f);
+                self.a.reg_rm(RegRm::Movzx8, Sz::D, u, Mem::bi(t, u, 0, 0));
+                self.a.store(Sz::D, hdr(offset_of!(Header, fp_flags)), u);
+                self.a.stmxcsr(fpcr);
+                self.a.alu_i(Alu::And, Sz::D, fpcr, !0x3f);
+                self.a.ldmxcsr(fpcr);
             }
             Op::GetFpFlags => {
                 // Host: invalid 0, denormal 1, divide 2, overflow 3, underflow 4, inexact 5.

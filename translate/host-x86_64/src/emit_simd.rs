@@ -1,11 +1,13 @@
 //! Vector and floating-point operations: finds registers for the forms of `emit_vec` and `emit_fp`, adds their cold paths,
 //! and emits what crosses between general and vector registers.
 
-use crate::alloc::{C, Kind, Loc, sz_of};
+use crate::alloc::{C, ColdWork, Kind, Loc, sz_of};
 use crate::asm::*;
 use crate::emit_vec::VecCx;
-use crate::regs::XSCRATCH;
-use ir::{Attr, Inst, Op, Shape, Size, Term, Type, Val};
+use crate::regs::{XSCRATCH, hdr};
+use ir::state::Header;
+use ir::{Attr, Effect, Inst, Op, Shape, Size, Term, Type, Val};
+use std::mem::offset_of;
 
 impl C<'_> {
     fn vec_cx(&mut self, gp: Gp) -> VecCx<'_> {
@@ -64,6 +66,13 @@ impl C<'_> {
 
     fn emit_vector(&mut self, i: &Inst) -> bool {
         let flags = self.eflags;
+        if let Some(value) = self.pooled(i) {
+            self.bitwise_pooled(i, value);
+            return true;
+        }
+        if i.op == Op::VConst && self.r.insts.get(self.idx + 1).is_some_and(|n| self.pooled(n).is_some()) {
+            return true;
+        }
         let s = self.sources(i);
         let d = self.xdst(&i.args[..i.args().count()]);
         let gp = self.tmp();
@@ -80,6 +89,37 @@ impl C<'_> {
         true
     }
 
+    /// The constant that a bitwise operation can take from memory: its second operand, right before it and used only there.
+    fn pooled(&self, i: &Inst) -> Option<u128> {
+        let b = i.args[1];
+        if !matches!(i.op, Op::VAnd | Op::VOr | Op::VXor) || Self::bytes_of(i) != 16 || i.args[0] == b {
+            return None;
+        }
+        let k = &self.r.insts[b.index()];
+        let alone = k.op == Op::VConst && self.uses[b.index()] == 1;
+        let next = self.r.insts.get(b.index() + 1).is_some_and(|n| n == i);
+        let low = u128::from(k.imm);
+        (alone && next).then_some(if Self::bytes_of(k) == 16 { low | low << 64 } else { low })
+    }
+
+    fn bitwise_pooled(&mut self, i: &Inst, value: u128) {
+        let op = match i.op {
+            Op::VAnd => V::Pand,
+            Op::VOr => V::Por,
+            _ => V::Pxor,
+        };
+        let s = self.x(i.args[0]);
+        let d = self.xdst(&i.args[..1]);
+        self.vec_cx(RAX).v3c(op, d, s, value);
+        let bytes = |v: u128| (16 - v.leading_zeros() / 8) as u8;
+        let before = self.vz[i.args[0].index()];
+        self.vz[self.idx] = match i.op {
+            Op::VAnd => before.min(bytes(value)),
+            _ => before.max(bytes(value)),
+        };
+        self.def(Loc::X(d));
+    }
+
     fn emit_float(&mut self, i: &Inst) -> bool {
         self.take(RAX);
         let s = self.sources(i);
@@ -94,10 +134,14 @@ impl C<'_> {
         if let Some(cold) = g.cold {
             self.cold_at(i, Loc::X(d), cold, g.done);
         }
-        let keeps =
-            i.imm == 1 && matches!(i.op, Op::FAdd | Op::FSub | Op::FMul | Op::FDiv | Op::FMax | Op::FMin);
-        if matches!(i.attr, Attr::Fp(_)) && !keeps {
-            self.vz[self.idx] = Self::bytes_of(i);
+        if matches!(i.attr, Attr::Fp(_)) {
+            let keeps = match i.op {
+                Op::FAdd | Op::FSub | Op::FMul | Op::FDiv | Op::FMax | Op::FMin => i.imm == 1,
+                Op::FSqrt | Op::FMa => i.imm & ir::MERGE != 0,
+                _ => false,
+            };
+            let above = if keeps { self.vz[i.args[0].index()] } else { 0 };
+            self.vz[self.idx] = above.max(Self::bytes_of(i));
         }
         self.def(Loc::X(d));
         true
@@ -265,13 +309,36 @@ impl C<'_> {
             (false, true) => V::Comiss,
             (true, true) => V::Comisd,
         };
+        let silent = i.imm & ir::SILENT != 0;
+        if silent && !self.status_is_stored() {
+            self.a.stmxcsr(hdr(offset_of!(Header, guest_fpcr)));
+        }
         self.a.v2(op, xa, xb);
+        if silent {
+            // Only a NaN can have raised something. The host's flags stay as they are.
+            let back = self.a.new_label();
+            let cold = self.cold(ColdWork::Status { back });
+            self.a.jcc(Cc::P, cold);
+            self.a.bind(back);
+        }
         self.eflags = None;
         if self.uses[self.idx] > 0 {
             self.loc[self.idx] = Loc::Eflags(if swap { Kind::FpSwap } else { Kind::Fp });
             self.eflags = Some(self.idx as u32);
         }
         true
+    }
+
+    /// Whether the status word was stored by an operation shortly before and nothing has raised a flag since.
+    fn status_is_stored(&self) -> bool {
+        let first = self.r.blocks[self.block].first as usize;
+        let before = &self.r.insts[first.max(self.idx.saturating_sub(8))..self.idx];
+        let last = before.iter().rposition(|i| {
+            i.op.info().effect != Effect::Pure && !matches!(i.op, Op::Insn | Op::Get | Op::Set)
+        });
+        // Unused, it is not emitted.
+        let start = self.idx - before.len();
+        last.is_some_and(|n| before[n].op == Op::GetFpFlags && self.uses[start + n] > 0)
     }
 
     fn shape(i: &Inst) -> Shape {

@@ -133,14 +133,23 @@ fn attempt(
         miss: None,
         cx,
     };
-    for b in 0..r.blocks.len() {
-        c.emit_block(b);
-        if let Some(op) = c.starved {
-            return Err(op);
+    // What only leaves for another mode is off the straight path.
+    for late in [false, true] {
+        for b in (0..r.blocks.len()).filter(|&b| leaves(r, b) == late) {
+            c.emit_block(b);
+            if let Some(op) = c.starved {
+                return Err(op);
+            }
         }
     }
     c.emit_cold();
     Ok(c.finish())
+}
+
+/// A part of an instruction that does nothing but go on in another mode.
+fn leaves(r: &Region, b: usize) -> bool {
+    let blk = &r.blocks[b];
+    matches!(blk.term, Term::Switch { .. }) && !blk.entry && blk.first == blk.last
 }
 
 /// Blocks that some block of the region not before them jumps to: they poll.
@@ -256,7 +265,7 @@ impl C<'_> {
 
     // --- exits ------------------------------------------------------------------------------------------
 
-    fn cold(&mut self, work: ColdWork) -> Label {
+    pub(crate) fn cold(&mut self, work: ColdWork) -> Label {
         let label = self.a.new_label();
         self.cold.push(Cold { label, pc: self.pc, work });
         label
@@ -306,10 +315,16 @@ impl C<'_> {
             Target::Block(b) => Some(b),
         }
     }
+    /// Whether the code of block `i` comes right after that of `b`.
+    fn follows(&self, i: BlockId, b: usize) -> bool {
+        let late = leaves(self.r, b);
+        (b + 1..self.r.blocks.len()).find(|&n| leaves(self.r, n) == late) == Some(i.0 as usize)
+    }
+
     /// Goes to `t`; nothing is emitted when it is the next block.
     fn transfer(&mut self, t: Target, from: u64, b: usize) {
         if let Some(i) = self.inside(t) {
-            if i.0 as usize != b + 1 {
+            if !self.follows(i, b) {
                 let l = self.heads[i.0 as usize];
                 self.a.jmp(l);
             }
@@ -396,7 +411,7 @@ impl C<'_> {
             Term::Jump(t) => self.transfer(t, pc, b),
             Term::Branch { flags, cc, then, els } => {
                 let c = self.cond(flags, cc);
-                if self.inside(then).is_some_and(|i| i.0 as usize == b + 1) {
+                if self.inside(then).is_some_and(|i| self.follows(i, b)) {
                     self.branch(c.invert(), els, pc);
                 } else {
                     self.branch(c, then, pc);
@@ -667,6 +682,10 @@ impl C<'_> {
                     // Called, so that the return address is there for the callee that it jumps to: a second pad.
                     self.a.call_rm(entry(RuntimeEntry::LookUp));
                     self.check_pad(key);
+                    self.a.jmp(back);
+                }
+                ColdWork::Status { back } => {
+                    self.a.ldmxcsr(hdr(offset_of!(Header, guest_fpcr)));
                     self.a.jmp(back);
                 }
                 ColdWork::Eval { call, back } => {

@@ -6,6 +6,7 @@ use crate::asm::{Asm, Label, Mem};
 #[derive(Debug, Default)]
 pub struct Pool {
     items: Vec<(u128, Label)>,
+    tables: Vec<(&'static [u8], Label)>,
 }
 
 impl Pool {
@@ -22,9 +23,19 @@ impl Pool {
         Mem::label(label)
     }
 
+    /// Where a table of bytes is.
+    pub fn table(&mut self, a: &mut Asm, bytes: &'static [u8]) -> Label {
+        if let Some(t) = self.tables.iter().find(|t| t.0 == bytes) {
+            return t.1;
+        }
+        let l = a.new_label();
+        self.tables.push((bytes, l));
+        l
+    }
+
     /// Emits the constants at the end of the code.
     pub fn finish(&mut self, a: &mut Asm) {
-        if self.items.is_empty() {
+        if self.items.is_empty() && self.tables.is_empty() {
             return;
         }
         a.align(16);
@@ -32,6 +43,10 @@ impl Pool {
             a.bind(label);
             a.u64(value as u64);
             a.u64((value >> 64) as u64);
+        }
+        for (bytes, label) in self.tables.drain(..) {
+            a.bind(label);
+            bytes.iter().for_each(|&b| a.u8(b));
         }
     }
 }

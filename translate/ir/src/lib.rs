@@ -25,7 +25,7 @@ pub use backend::*;
 pub use builder::Builder;
 pub use guest::{BlockRequest, Guest, HelperDesc, HelperFn, SlotDesc, SlotSet, SlotTable};
 pub use machine::{FpState, Machine, Monitor, Stop};
-pub use ops::{AttrKind, Effect, Kind, Op, OpInfo};
+pub use ops::{AttrKind, Effect, Kind, MERGE, NAN_IS_MAX, Op, OpInfo, SILENT};
 pub use parse::parse;
 pub use recipe::{RECIPE_SLOTS, Recipe, RecipeArg, RecipeOp};
 pub use region::{Block, BlockId, ILLEGAL_OPERAND, Inst, Region, Target, Term, TrapKind, Val};

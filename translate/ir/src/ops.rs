@@ -115,6 +115,15 @@ macro_rules! ops {
     };
 }
 
+/// In the immediate of a scalar `FSqrt` or `FMa`: what lies above the result's lane is the first argument's and not zero.
+pub const MERGE: u64 = 0x100;
+
+/// In the immediate of `FToS` and `FToU`: a NaN gives the largest integer.
+pub const NAN_IS_MAX: u64 = 0x100;
+
+/// In the immediate of `FCmp`: nothing is raised.
+pub const SILENT: u64 = 2;
+
 ops! {
     // --- structure -------------------------------------------------------------------------------------
     /// Removed instruction.
@@ -319,9 +328,10 @@ ops! {
 
     // --- floating-point and saturation status ---------------------------------------------------------
     /// Sticky flags: bit 0 invalid, 1 divide by zero, 2 overflow, 3 underflow, 4 inexact, 7 input denormal. Under
-    /// `NanRule::X86` operations raise the last one for denormals they use; with imm 1 what the host raised so counts.
+    /// `NanRule::X86` operations raise the last one for denormals they use; with imm 1 what the host raised so counts; with
+    /// imm 2 the result is bits 0 to 4 in reverse order.
     GetFpFlags "getfpflags" () -> W, None, ReadState;
-    /// Replaces the sticky flags.
+    /// Replaces the sticky flags; imm 2: from the reverse order.
     SetFpFlags "setfpflags" (W) -> Void, None, WriteState;
     /// Sets the dynamic rounding mode: 0 nearest even, 1 up, 2 down, 3 zero, 4 nearest away.
     SetRound "setround" (W) -> Void, None, WriteState;
@@ -622,6 +632,7 @@ ops! {
 
     // --- floating point, lanes of H, S or D --------------------------------------------------------------
     // Of add, sub, mul, div, max and min: imm 1 = the bits above the active lanes are those of a.
+    // Of sqrt and fma scalars: MERGE says so.
     // Max and min under `NanRule::X86`: the second operand if one is a NaN or both are zero; any NaN is invalid.
     /// a + b
     FAdd "fadd" (V, V) -> V, Fp, Sticky;
@@ -659,7 +670,8 @@ ops! {
     FNeg "fneg" (V) -> V, Vec, Pure;
     /// sign cleared
     FAbs "fabs" (V) -> V, Vec, Pure;
-    /// Compares lane 0: less N, equal Z C, greater C, unordered C V; imm 1 = quiet NaNs signal too
+    /// Compares lane 0: less N, equal Z C, greater C, unordered C V; imm 1 = quiet NaNs signal too,
+    /// 2 = nothing is raised
     FCmp "fcmp" (V, V) -> F, Fp, Sticky;
     /// Compares lane 0: less C, equal Z, greater none, unordered Z C P; imm 1 = quiet NaNs signal too
     FComi "fcomi" (V, V) -> F, Fp, Sticky;
@@ -704,7 +716,8 @@ ops! {
     /// H lanes from lane imm on as S lanes (the shape), bit-exact: NaNs keep payload and stay signalling, no flags;
     /// denormals are zero under flush_half.
     FWidenH "fwidenh" (V) -> V, Fp, Pure;
-    /// Lane 0 to a signed integer T, saturating, NaN = 0; value * 2^imm first. The Size is unused.
+    /// Lane 0 to a signed integer T, saturating, NaN = 0 (the maximum with [`NAN_IS_MAX`] in
+    /// imm); value * 2^imm first. The Size is unused.
     FToS "ftos" (V) -> T, FpCvt, Sticky;
     /// to an unsigned integer T
     FToU "ftou" (V) -> T, FpCvt, Sticky;

@@ -681,11 +681,21 @@ impl RegionMaker<'_> {
             }
             Op::VExt => imm %= if let Attr::Vec(s) = attr { s.bytes() as u64 } else { 16 },
             Op::VTbl => imm = self.rng.below(4) as u64,
-            Op::FToS | Op::FToU | Op::SToF | Op::UToF => imm = self.rng.below(width(t) as usize) as u64,
+            Op::FToS | Op::FToU => {
+                imm = if self.rng.one_in(2) { 0 } else { self.rng.below(width(t) as usize) as u64 };
+                imm |= if self.rng.one_in(2) { NAN_IS_MAX } else { 0 };
+            }
+            Op::SToF | Op::UToF => imm = self.rng.below(width(t) as usize) as u64,
             Op::VFToS | Op::VFToU | Op::VSToF | Op::VUToF => imm = self.rng.below(16) as u64,
             Op::FCvt => imm = self.rng.pick(&[0, 0, 1]),
             Op::FWidenH => imm = self.rng.pick(&[0, 4]),
-            Op::FMa => imm &= 7,
+            Op::FSqrt | Op::FMa => {
+                let scalar = matches!(attr, Attr::Fp(f) if f.shape.lanes == 1);
+                imm &= if op == Op::FMa { 7 } else { 0 };
+                imm |= if scalar && self.rng.one_in(2) { MERGE } else { 0 };
+            }
+            Op::FCmp => imm &= 3,
+            Op::GetFpFlags | Op::SetFpFlags => imm = self.rng.pick(&[0, 2]),
             Op::CondFlags | Op::Const | Op::Addr | Op::VConst => {}
             Op::Sm3Tt1A | Op::Sm3Tt1B | Op::Sm3Tt2A | Op::Sm3Tt2B => imm &= 3,
             _ if matches!(attr, Attr::Vec(_) | Attr::Fp(_)) => imm &= 1,

@@ -292,9 +292,8 @@ fn immediate(inst: &Inst) -> Result<(), String> {
         Op::FCadd => imm == 90 || imm == 270,
         Op::FCmla => matches!(imm, 0 | 90 | 180 | 270),
         Op::VRev => imm <= 3 && 8 << imm >= bits,
-        Op::FToS | Op::FToU | Op::SToF | Op::UToF | Op::VFToS | Op::VFToU | Op::VSToF | Op::VUToF => {
-            imm <= 64
-        }
+        Op::FToS | Op::FToU => imm & !crate::NAN_IS_MAX <= 64,
+        Op::SToF | Op::UToF | Op::VFToS | Op::VFToU | Op::VSToF | Op::VUToF => imm <= 64,
         Op::LAdd
         | Op::LSub
         | Op::LAdc
@@ -308,6 +307,10 @@ fn immediate(inst: &Inst) -> Result<(), String> {
         Op::LSbc => matches!(imm & !256, 8 | 16),
         Op::FlagsOf => imm <= 1,
         Op::FlagsMerge => imm <= 63,
+        Op::FSqrt | Op::FMa => {
+            let scalar = matches!(inst.attr, Attr::Fp(f) if f.shape.lanes == 1);
+            imm & !crate::MERGE <= 7 && (imm & crate::MERGE == 0 || scalar)
+        }
         Op::FRintN => imm == 32 || imm == 64,
         Op::Defer => u32::try_from(imm).is_ok_and(|m| Recipe::decode(m).is_some()),
         _ => true,

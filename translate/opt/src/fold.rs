@@ -3,7 +3,7 @@
 
 use crate::address::{self, Homes};
 use crate::values::{Kept, rewrite_args, rewrite_term, table};
-use ir::{Attr, BlockId, Effect, FpState, Guest, Inst, Op, Region, Type, Val, interp};
+use ir::{Attr, BlockId, Cc, Effect, FpState, Guest, Inst, Op, Region, Term, Type, Val, interp};
 
 thread_local! {
     static MAP: Kept<Val> = const { Kept::new(Vec::new()) };
@@ -61,6 +61,11 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
         if mapped {
             rewrite_term(&mut region.blocks[b].term, &map);
         }
+        if let Some((new, condition)) = condition(region, b)
+            && let Term::Branch { flags, cc, .. } = &mut region.blocks[b].term
+        {
+            (*flags, *cc) = (new, condition);
+        }
     }
     MAP.set(map);
     homes.done();
@@ -70,6 +75,32 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
 fn flags_used(region: &Region, b: usize, i: usize) -> bool {
     let rest = &region.insts[i + 1..region.blocks[b].last as usize];
     rest.iter().any(|inst| inst.op == Op::FlagsOf && inst.args[0].index() == i)
+}
+
+/// A branch on whether a condition that was stored as a number is zero is one on the condition itself, if its flags are still
+/// there: nothing but moves stands between.
+fn condition(region: &Region, b: usize) -> Option<(Val, Cc)> {
+    let Term::Branch { flags, cc, .. } = region.blocks[b].term else { return None };
+    let test = region.inst(flags);
+    let difference = (test.op == Op::FlagsOf && test.imm == 0).then_some(test.args[0])?;
+    let d = region.inst(difference);
+    let zero = d.op == Op::Sub && value(region, d.args[1]) == Some(0);
+    let set = zero.then(|| region.inst(d.args[0])).filter(|s| s.op == Op::SetCc)?;
+    let Attr::Cc(stored) = set.attr else { return None };
+    let cc = match cc {
+        Cc::Ne => stored,
+        Cc::Eq => stored.invert(),
+        _ => return None,
+    };
+    let moves = |i: usize| {
+        let inst = &region.insts[i];
+        matches!(inst.op, Op::Insn | Op::Nop | Op::Const | Op::Set | Op::Get)
+            || (inst.op == Op::SetCc && inst.args[0] == set.args[0])
+            || (Val(i as u32) == difference || Val(i as u32) == flags)
+    };
+    let after = set.args[0].index() + 1;
+    let end = region.range(BlockId(b as u32)).end;
+    (after..end).all(moves).then_some((set.args[0], cc))
 }
 
 /// A guest address plus or minus a constant is another one.

@@ -137,6 +137,19 @@ fn status(r: &mut Random, few: &[u32; 4]) -> Vec<u8> {
     word.to_le_bytes().to_vec()
 }
 
+/// A quiet comparison as compilers write it: `frflags; flt or fle; fsflags`.
+fn quiet_compare(cpu: &Cpu, r: &mut Random, few: &[u32; 4]) -> [Vec<u8>; 3] {
+    let flags = r.pick(few);
+    let double = cpu.features.has(Feature::D) && r.one_in(2);
+    let compare = 0xa000_0053
+        | u32::from(double) << 25
+        | r.pick(few) << 20
+        | r.pick(few) << 15
+        | (r.below(2) as u32) << 12
+        | r.pick(few) << 7;
+    [0x0010_2073 | flags << 7, compare, 0x0010_1073 | flags << 15].map(|w| w.to_le_bytes().to_vec())
+}
+
 fn piece(suite: &Suite, cpu: &Cpu, r: &mut Random) -> Vec<Vec<u8>> {
     // Some of those the host pins, and any; never sp.
     let few = std::array::from_fn(|i| if i < 2 { 8 + r.below(8) as u32 } else { 3 + r.below(29) as u32 });
@@ -152,6 +165,7 @@ fn piece(suite: &Suite, cpu: &Cpu, r: &mut Random) -> Vec<Vec<u8>> {
                 code.extend(over);
             }
             6 if fx => code.push(status(r, &few)),
+            7 if fx => code.extend(quiet_compare(cpu, r, &few)),
             _ => code.push(straight(suite, cpu, r, &few)),
         }
     }

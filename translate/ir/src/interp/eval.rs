@@ -130,9 +130,10 @@ pub fn eval(inst: &Inst, args: &[u128; 4], fp: &mut FpState) -> u128 {
         Op::FlagsUnpack => flags_from_mem(args[0] as u32).into(),
         Op::Select | Op::VSelect => truncate(inst.ty, if cond(inst, args[0]) { args[1] } else { args[2] }),
         Op::SetCc => cond(inst, args[0]).into(),
+        Op::GetFpFlags if inst.imm == 2 => reverse5(fp.flags).into(),
         Op::GetFpFlags => fp.flags.into(),
         Op::SetFpFlags => {
-            fp.flags = args[0] as u32;
+            fp.flags = if inst.imm == 2 { reverse5(args[0] as u32) } else { args[0] as u32 };
             0
         }
         Op::SetRound => {
@@ -387,8 +388,18 @@ fn insert(v: u128, bits: u32, i: u32, x: u64) -> u128 {
     v & !put(bits, i, u64::MAX) | put(bits, i, x)
 }
 
+/// The low five bits in reverse order.
+fn reverse5(v: u32) -> u32 {
+    v.reverse_bits() >> 27
+}
+
 /// Floating-point operations.
 fn eval_float(inst: &Inst, args: &[u128; 4], state: &mut FpState) -> u128 {
+    if matches!(inst.op, Op::FSqrt | Op::FMa) && inst.imm & crate::MERGE != 0 {
+        let (fp, _) = fp_attr(inst);
+        let r = eval_float(&Inst { imm: inst.imm & !crate::MERGE, ..*inst }, args, state);
+        return insert(args[0], fp.shape.lane.bits(), 0, r as u64);
+    }
     let (fp, size) = fp_attr(inst);
     let [a, b, c, _] = *args;
     let imm = inst.imm;
@@ -415,7 +426,7 @@ fn eval_float(inst: &Inst, args: &[u128; 4], state: &mut FpState) -> u128 {
         Op::FPmin => float::pairwise(fp, state, a, b, float::min),
         Op::FPmaxNm => float::pairwise(fp, state, a, b, float::max_num),
         Op::FPminNm => float::pairwise(fp, state, a, b, float::min_num),
-        Op::FCmp => float::compare(fp, state, a, b, imm & 1 != 0),
+        Op::FCmp => float::compare(fp, state, a, b, imm),
         Op::FComi => float::compare_parity(fp, state, a, b, imm & 1 != 0),
         Op::FCmpP => float::compare_lanes(fp, state, a, b, imm),
         Op::FAddSub => float::add_sub(fp, state, a, b),

@@ -180,11 +180,13 @@ pub(super) fn fma(fp: Fp, state: &mut FpState, acc: u128, a: u128, b: u128, imm:
 }
 
 /// Compares lane 0 into NZCV.
-pub(super) fn compare(fp: Fp, state: &mut FpState, a: u128, b: u128, signalling: bool) -> u128 {
+pub(super) fn compare(fp: Fp, state: &mut FpState, a: u128, b: u128, imm: u64) -> u128 {
     let mut l = Lanes::new(fp, state);
     let (x, y) = (get(a, l.bits(), 0), get(b, l.bits(), 0));
-    let r = sf::compare(&mut l.env, l.format, x, y, signalling);
-    state.flags |= l.env.flags;
+    let r = sf::compare(&mut l.env, l.format, x, y, imm & 1 != 0);
+    if imm & crate::SILENT == 0 {
+        state.flags |= l.env.flags;
+    }
     match r {
         Relation::Less => 0b1000,
         Relation::Equal => 0b0110,
@@ -310,7 +312,10 @@ pub(super) fn widen_half(fp: Fp, a: u128, first: u64) -> u128 {
 pub(super) fn to_int(fp: Fp, state: &mut FpState, a: u128, bits: u32, signed: bool, fbits: u64) -> u64 {
     let mut l = Lanes::new(fp, state);
     let (x, round) = (l.lane(a, 0), l.env.round);
-    let r = sf::to_int(&mut l.env, l.format, x, bits, fbits as u32, signed, round, true);
+    if fbits & crate::NAN_IS_MAX != 0 {
+        l.env.int_invalid = sf::IntInvalid::NanIsMax;
+    }
+    let r = sf::to_int(&mut l.env, l.format, x, bits, fbits as u32 & 0xff, signed, round, true);
     state.flags |= l.env.flags;
     r
 }
