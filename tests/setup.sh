@@ -139,6 +139,8 @@ setup_programs() {
 setup_reference() {
     # The peak of memory.
     [ -x /usr/bin/time ] || apt_install time
+    # A compiler that makes RISC-V vector code.
+    need clang-19 clang-19
     need lua5.4 lua5.4
     need sqlite3 sqlite3
     need zstd zstd

@@ -1,4 +1,4 @@
-// test: flags=-O3,-ffp-contract=off
+// test: flags=-O3,-ffp-contract=off compiler=vectors
 // Vectorised floating point: saxpy, a stencil, matrix product, by the compiler's 128-bit vectors.
 #include <stdio.h>
 #define N 4096

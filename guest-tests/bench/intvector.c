@@ -1,4 +1,4 @@
-// test: flags=-O3
+// test: compiler=vectors flags=-O3
 // Vectorised integers: absolute differences, saturating sums, a filter, comparisons and selects.
 #include <stdint.h>
 #include <stdio.h>

@@ -4,7 +4,8 @@
 //! there first) or `guest-tests/GUEST/NAME.{c,cc,S}`; its expected output is `NAME.out` beside it. The first lines may hold
 //! directives in the form `// test: KEY=VALUE KEY=VALUE`:
 //! `link=static,pie,dynamic` (flavours; default static), `flags=-pthread,-lm` (commas between), `timeout=SECONDS`
-//! (for the plain mode), `slow=skip` (not under the interpreter or one instruction at a time), `native=skip`
+//! (for the plain mode), `compiler=vectors` (for a guest by its compiler that makes vector code), `slow=skip` (not under the
+//! interpreter or one instruction at a time), `native=skip`
 //! (for a program whose result is the guest's own), `oracle=skip` (the reference emulator is known to be wrong).
 
 use crate::list::{GUESTS, Guest};
@@ -77,6 +78,8 @@ pub struct GuestTest {
     pub links: Vec<Link>,
     /// Extra words for the compiler.
     pub flags: Vec<String>,
+    /// Whether a guest's compiler for vector code builds it.
+    pub vectors: bool,
     /// Limit in the plain mode.
     pub timeout: Duration,
     /// Whether it is run in the slow modes.
@@ -97,6 +100,7 @@ impl GuestTest {
             own,
             links: vec![Link::Static],
             flags: Vec::new(),
+            vectors: false,
             timeout: Duration::from_secs(60),
             slow: true,
             native: own.is_none(),
@@ -122,6 +126,7 @@ impl GuestTest {
         match key {
             "link" => self.links = value.split(',').map(Link::parse).collect::<Result<_, _>>()?,
             "flags" => self.flags = value.split(',').map(str::to_owned).collect(),
+            "compiler" => self.vectors = value == "vectors",
             "timeout" => {
                 self.timeout = Duration::from_secs(value.parse().map_err(|e| format!("{word}: {e}"))?);
             }
@@ -148,8 +153,8 @@ impl GuestTest {
         let binary = dir.join(format!("{}-{}", self.name, link.name()));
         let include = root().join("guest-tests/include");
         let mut newest = modified(&self.source);
-        let own = root().join("guest-tests").join(target_name(target)).join("include");
-        for dir in [&include, &own] {
+        let headers = root().join("guest-tests").join(target_name(target)).join("include");
+        for dir in [&include, &headers] {
             for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
                 newest = newest.max(modified(&entry.path()));
             }
@@ -157,10 +162,14 @@ impl GuestTest {
         if modified(&binary) > newest {
             return Ok(binary);
         }
-        let compiler = compiler(target, &self.source);
+        let own = target.filter(|_| self.vectors).and_then(|g| g.vectors.split_first());
+        let (compiler, words) = match own {
+            Some((command, words)) => ((*command).to_owned(), words),
+            None => (compiler(target, &self.source), &[][..]),
+        };
         let part = binary.with_extension(format!("{}.part", std::process::id()));
         let mut cmd = std::process::Command::new(&compiler);
-        cmd.args(["-O2", "-g", "-w", "-D_GNU_SOURCE", "-I"]).arg(&include).args(link.flags());
+        cmd.args(words).args(["-O2", "-g", "-w", "-D_GNU_SOURCE", "-I"]).arg(&include).args(link.flags());
         if let Some(guest) = target {
             cmd.arg("-I").arg(root().join("guest-tests").join(guest.name).join("include")).args(guest.flags);
         }

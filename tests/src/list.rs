@@ -36,6 +36,8 @@ pub struct Guest {
     pub triple: &'static str,
     /// Words that every compilation for it has.
     pub flags: &'static [&'static str],
+    /// The command and first words of a compiler that makes vector code where the cross compiler makes none.
+    pub vectors: &'static [&'static str],
     /// Whether there is a C library, so that the programs of `guest-tests/multiarch` can be built.
     pub hosted: bool,
     /// Whether that library can be linked into a position-independent program.
@@ -60,6 +62,7 @@ pub static GUESTS: &[Guest] = &[
         name: "aarch64",
         triple: "aarch64-linux-gnu",
         flags: &[],
+        vectors: &[],
         hosted: true,
         static_pie: true,
         shared_modes: &["jit", "warm", "nochain", "sse4", "avx2", "one-insn", "interp"],
@@ -80,6 +83,14 @@ pub static GUESTS: &[Guest] = &[
         name: "riscv64",
         triple: "riscv64-linux-gnu",
         flags: &[],
+        // Debian 12's gcc knows no vectors of this guest.
+        vectors: &[
+            "clang-19",
+            "--target=riscv64-linux-gnu",
+            "--gcc-install-dir=/usr/lib/gcc-cross/riscv64-linux-gnu/12",
+            "-isystem/usr/riscv64-linux-gnu/include",
+            "-march=rv64gcv",
+        ],
         hosted: true,
         static_pie: false,
         // The other modes tell host levels and linking apart, which are the same code for every guest.
@@ -101,6 +112,7 @@ pub static GUESTS: &[Guest] = &[
         // Debian has no C library for it: its programs bring their own start-up code.
         triple: "riscv64-linux-gnu",
         flags: &["-march=rv32gc", "-mabi=ilp32d", "-nostdlib", "-ffreestanding"],
+        vectors: &[],
         hosted: false,
         static_pie: false,
         shared_modes: &[],

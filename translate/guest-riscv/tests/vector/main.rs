@@ -197,3 +197,13 @@ fn vectors_of_128_bits_match_the_reference() {
 fn vectors_of_256_bits_match_the_reference() {
     run(32);
 }
+
+#[test]
+fn vectors_of_512_bits_match_the_reference() {
+    run(64);
+}
+
+#[test]
+fn vectors_of_1024_bits_match_the_reference() {
+    run(128);
+}
