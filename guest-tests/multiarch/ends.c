@@ -193,6 +193,62 @@ static void forks_of_many(void) {
     printf("forks of many\n");
 }
 
+// SIGKILL from a thread of the group, for the group or one thread of it, or from outside, at any moment.
+static void killed(void) {
+    uint64_t seed = 11;
+    for (long i = 0; i < races(12); i++) {
+        long delay = rnd(&seed) % 1500;
+        pid_t pid = fork();
+        if (!pid) {
+            pthread_t t;
+            for (int k = 0; k < 3; k++) pthread_create(&t, NULL, kinds[(i + k) % KINDS], NULL);
+            if (i % 3) usleep(delay);
+            if (i % 3 == 1) syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGKILL);
+            if (i % 3 == 2) kill(getpid(), SIGKILL);
+            kinds[i % KINDS](NULL);
+        }
+        if (i % 3 == 0) usleep(delay), kill(pid, SIGKILL);
+        int st;
+        CHECK_EQ(waitpid(pid, &st, 0), pid);
+        CHECK_EQ(st, SIGKILL);
+    }
+    printf("killed\n");
+}
+
+// A fork without the C library, with an exit signal of its own, among threads that make the system work for them.
+static void *asks(void *a) {
+    struct stat st;
+    char buf[200];
+    while (!stop) {
+        stat("/proc/self/exe", &st);
+        readlink("/proc/self/exe", buf, sizeof buf);
+        functions[(long)a % 60]();
+    }
+    return NULL;
+}
+static void raw_forks(void) {
+    pthread_t t[6];
+    stop = 0;
+    for (long i = 0; i < 6; i++) CHECK(!pthread_create(&t[i], NULL, asks, (void *)i));
+    for (long i = 0; i < races(12); i++) {
+        struct { uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls; } args = {.exit_signal = i % 2 ? SIGURG : SIGCHLD};
+        pid_t pid = syscall(SYS_clone3, &args, sizeof args);
+        if (!pid) {
+            struct stat st;
+            int ok = !syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/exe", &st, 0);
+            functions[i % 60]();
+            syscall(SYS_exit_group, ok ? 21 : 22);
+        }
+        if (pid < 0 && errno == ENOSYS) break;
+        int st = 0;
+        CHECK_EQ(syscall(SYS_wait4, pid, &st, __WALL, NULL), pid);
+        CHECK_EQ(st, 21 << 8);
+    }
+    stop = 1;
+    for (int i = 0; i < 6; i++) pthread_join(t[i], NULL);
+    printf("raw forks\n");
+}
+
 // A core file, where the system writes one under a plain name.
 static void core(void) {
     char pattern[128] = "", uses_pid[8] = "";
@@ -291,11 +347,13 @@ static void core(void) {
 }
 
 int main(void) {
-    alarm(230);
+    alarm(getenv("RACES") ? 7200 : 230);
     for (int sig = 1; sig < 32; sig++) signal(sig, SIG_DFL);
     ends();
     exits_at_once();
     forks_of_many();
+    killed();
+    raw_forks();
     core();
     return check_done("ends");
 }

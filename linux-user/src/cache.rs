@@ -96,14 +96,29 @@ fn default_dir() -> Option<PathBuf> {
 
 /// False in a tree that is being built or repaired by another system: its files are not ours to add to. There our binary
 /// cannot be found under its own name (a container's program run by the host's binfmt_misc), or root is not that of the
-/// first process (chroot).
+/// first process (chroot). Where that one's may not be asked for (a container's root is not all-powerful), root is a mount
+/// point unless we are in a chroot.
 fn at_home() -> bool {
-    let same = |a: &str, b: &Path| match (std::fs::metadata(a), std::fs::metadata(b)) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
-    };
+    let id = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino()));
+    let same = |a: &str, b: &Path| matches!((id(Path::new(a)), id(b)), (Ok(a), Ok(b)) if a == b);
     let Ok(name) = std::fs::read_link("/proc/self/exe") else { return false };
-    same("/proc/self/exe", &name) && (user() != 0 || same("/proc/1/root", Path::new("/")))
+    if !same("/proc/self/exe", &name) {
+        return false;
+    }
+    let asked = id(Path::new("/proc/1/root"));
+    user() != 0
+        || match asked {
+            Ok(first) => id(Path::new("/")).is_ok_and(|own| own == first),
+            Err(error) => {
+                error.kind() == std::io::ErrorKind::PermissionDenied
+                    && std::fs::read("/proc/self/mountinfo").is_ok_and(|list| has_root(&list))
+            }
+        }
+}
+
+/// Whether a list of mounts has one at `/`: a chroot into a plain directory has none.
+fn has_root(mounts: &[u8]) -> bool {
+    mounts.split(|byte| *byte == b'\n').any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(b"/"))
 }
 
 impl Cache {
@@ -357,5 +372,18 @@ fn save() {
             "cache: {} regions taken in {} clusters, {} clusters refused, {} regions translated, {} offered",
             cache.regions, cache.clusters, cache.refused, all.regions, cache.saved
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chroot_into_a_directory_has_no_mount_at_root() {
+        let root = "22 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n";
+        let proc = "23 22 0:5 / /proc rw - proc proc rw\n";
+        assert!(has_root(format!("{root}{proc}").as_bytes()));
+        assert!(!has_root(proc.as_bytes()));
     }
 }

@@ -493,7 +493,8 @@ fn die_of_own_fault(sig: i32, info: *const libc::siginfo_t, uc: *mut libc::ucont
     let _ = host_sigaction(sig, Some(&KSigaction::default()));
 }
 
-fn image_base() -> u64 {
+/// Where the emulator's own image begins.
+pub fn image_base() -> u64 {
     unsafe extern "C" {
         static __executable_start: u8;
     }

@@ -8,10 +8,13 @@ use crate::options::{LogBit, Options};
 use crate::sys::raw_syscall;
 use engine::LogItem;
 use std::ffi::CString;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 static FD: AtomicI32 = AtomicI32::new(2);
 static BITS: AtomicU32 = AtomicU32::new(0);
+/// The log file's name, if it says that each process has its own.
+static EACH: OnceLock<String> = OnceLock::new();
 
 /// Descriptors of ours start here, where programs do not look.
 const HIGH_FD: u64 = 960;
@@ -51,28 +54,44 @@ pub fn move_high(fd: i32) -> i32 {
     high as i32
 }
 
+/// Opens a log file whose name may have the process's number in it.
+fn open(name: &str, fresh: bool) -> Result<i32, String> {
+    let name = name.replacen("%d", &std::process::id().to_string(), 1);
+    let path = CString::new(name.as_bytes()).map_err(|_| "the name of the log file has a NUL".to_owned())?;
+    let fresh = if fresh { libc::O_TRUNC } else { 0 };
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC | fresh;
+    let args = [libc::AT_FDCWD as u64, path.as_ptr() as u64, flags as u64, 0o666, 0, 0];
+    let fd = raw_syscall(libc::SYS_openat, args)
+        .map_err(|errno| format!("could not open log file '{name}': {}", errno.text().unwrap_or("?")))?;
+    Ok(move_high(fd as i32))
+}
+
+/// In the child of a fork: a log that each process has for itself begins anew. The former descriptor, which is closed, and
+/// the new one.
+pub fn forked() -> Option<(i32, i32)> {
+    let fd = open(EACH.get()?, true).ok()?;
+    let old = FD.swap(fd, Ordering::Relaxed);
+    let _ = raw_syscall(libc::SYS_close, [old as u64, 0, 0, 0, 0, 0]);
+    crate::strace::set_output(fd);
+    Some((old, fd))
+}
+
 /// Opens the log and turns the items on. The error is one line.
 pub fn start(options: &Options) -> Result<(), String> {
     BITS.store(options.log, Ordering::Relaxed);
-    let pid = std::process::id().to_string();
-    let mut file = options.log_file.clone();
+    let file = options.log_file.clone();
     if options.logs(LogBit::Tid) {
         match &file {
             Some(name) if name.contains("%d") => {}
             Some(_) | None => return Err("'-d tid' needs a log file name with '%d' (-D)".to_owned()),
         }
     }
-    if let Some(name) = &mut file {
-        *name = name.replacen("%d", &pid, 1);
-        let path =
-            CString::new(name.as_bytes()).map_err(|_| "the name of the log file has a NUL".to_owned())?;
+    if let Some(name) = file {
         // A program that this one's guest executes goes on in the same file.
-        let fresh = if options.log_append { 0 } else { libc::O_TRUNC };
-        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC | fresh;
-        let args = [libc::AT_FDCWD as u64, path.as_ptr() as u64, flags as u64, 0o666, 0, 0];
-        let fd = raw_syscall(libc::SYS_openat, args)
-            .map_err(|errno| format!("could not open log file '{name}': {}", errno.text().unwrap_or("?")))?;
-        FD.store(move_high(fd as i32), Ordering::Relaxed);
+        FD.store(open(&name, !options.log_append)?, Ordering::Relaxed);
+        if name.contains("%d") {
+            let _ = EACH.set(name);
+        }
     }
     if options.log_file.is_none() && (options.log != 0 || options.strace) {
         // The guest may close or redirect its standard error.
@@ -85,6 +104,9 @@ pub fn start(options: &Options) -> Result<(), String> {
     crate::strace::set_output(fd);
     if options.strace || options.logs(LogBit::Strace) {
         crate::strace::enable(options.strace_times);
+        if let Some(list) = &options.strace_filter {
+            crate::strace::filter::set(list)?;
+        }
     }
     if options.logs(LogBit::Unimp) {
         crate::strace::log_unsupported();

@@ -93,6 +93,8 @@ pub struct Options {
     pub one_insn: bool,
     /// `-strace`.
     pub strace: bool,
+    /// `-strace=SET` (ours): the calls that are shown.
+    pub strace_filter: Option<String>,
     /// `-strace-times` (ours): times in the trace.
     pub strace_times: bool,
     /// `-seed`.
@@ -462,9 +464,17 @@ const ROWS: &[Row] = &[
         name: "strace",
         arg: "",
         env: "QEMU_STRACE",
-        help: "log system calls",
-        apply: |o, _, _| {
+        help: "log system calls; -strace=file,%signal,!futex,... logs some (classes: file desc network process signal memory ipc)",
+        apply: |o, _, v| {
             o.strace = true;
+            let list = text(v, "-strace")?;
+            // The variable says "yes" in many ways.
+            if !matches!(list.as_str(), "" | "1" | "y" | "yes" | "on" | "true") {
+                crate::strace::filter::check(&list).map_err(|word| {
+                    Leave::error(format!("qemu: '-strace' knows no call or class '{word}'"))
+                })?;
+                o.strace_filter = Some(list);
+            }
             Ok(())
         },
     },
@@ -701,6 +711,9 @@ fn inherited(row: &Row) -> bool {
     !matches!(row.name, "traced" | "debugged" | "seccomp" | "self" | "limits" | "0" | "g" | "E" | "U")
 }
 
+/// The option whose argument, if it has one, follows an equals sign.
+const INLINE: &str = "strace";
+
 /// Parses the variables and the arguments (without argv[0]).
 pub fn parse(
     about: &About<'_>,
@@ -714,7 +727,12 @@ pub fn parse(
         {
             // A child gets it even if the guest clears the environment.
             if inherited(row) {
-                options.given.push(format!("-{}", row.name).into());
+                let mut option = OsString::from(format!("-{}", row.name));
+                if row.name == INLINE && !value.is_empty() {
+                    option.push("=");
+                    option.push(&value);
+                }
+                options.given.push(option);
                 if !row.arg.is_empty() {
                     options.given.push(value.clone());
                 }
@@ -730,10 +748,12 @@ pub fn parse(
         }
         // --name is -name.
         let name = bytes.strip_prefix(b"--").or_else(|| bytes.strip_prefix(b"-")).unwrap_or(bytes);
+        let inline = name.strip_prefix(INLINE.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+        let name = if inline.is_some() { INLINE.as_bytes() } else { name };
         let Some(row) = ROWS.iter().find(|row| row.name.as_bytes() == name) else {
             return Err(Leave::error(format!("qemu: unknown option '{}'", String::from_utf8_lossy(name))));
         };
-        let mut value = OsString::new();
+        let mut value = inline.map(|rest| OsString::from_vec(rest.to_vec())).unwrap_or_default();
         if !row.arg.is_empty() {
             value = args
                 .next()
@@ -782,6 +802,22 @@ mod tests {
 
     fn run(args: &[&str]) -> Result<Options, Leave> {
         parse(&ABOUT, args.iter().map(OsString::from), |_| None)
+    }
+
+    #[test]
+    fn strace_takes_a_set_of_calls() {
+        let o = run(&["-strace=%file,kill", "ls"]).unwrap();
+        assert!(o.strace);
+        assert_eq!(o.strace_filter.as_deref(), Some("%file,kill"));
+        assert_eq!(o.given, ["-strace=%file,kill"]);
+        let error = run(&["-strace=nosuchcall", "ls"]).unwrap_err();
+        assert!(error.err.contains("nosuchcall"), "{error:?}");
+        let told = |name: &str| (name == "QEMU_STRACE").then(|| OsString::from("network"));
+        let o = parse(&ABOUT, [OsString::from("ls")], told).unwrap();
+        assert_eq!(o.strace_filter.as_deref(), Some("network"));
+        assert_eq!(o.given, ["-strace=network"]);
+        let o = parse(&ABOUT, [OsString::from("ls")], |n| (n == "QEMU_STRACE").then(|| "1".into())).unwrap();
+        assert!(o.strace && o.strace_filter.is_none());
     }
 
     #[test]

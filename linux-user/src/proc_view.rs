@@ -7,7 +7,8 @@
 use crate::arch::Arch;
 use crate::errno::{Errno, SysResult};
 use crate::loader::stack::at;
-use crate::mm::{Kind, Mapping, Mm, prot};
+use crate::mm::shown::{self, Part, Theirs};
+use crate::mm::{Kind, Mm, prot};
 use crate::sys::raw_syscall;
 use crate::task::Task;
 use std::borrow::Cow;
@@ -144,13 +145,14 @@ pub fn open(task: &Task, dirfd: u64, path: &CStr, flags: u64) -> Option<SysResul
         absolute = absolute_proc_path(dirfd, path)?;
         &absolute
     };
-    let content = match view_for(task, path)? {
-        View::Exe => return None,
-        View::Maps => maps(&task.mm),
-        View::Smaps => smaps(&task.mm),
-        View::Auxv => task.mm.lock().image.auxv.clone(),
-        View::CpuInfo => cpuinfo(task.arch).into_bytes(),
-        View::Status => status(task, path)?,
+    let content = match view_for(task, path) {
+        None => other_map(path.to_bytes())?,
+        Some(View::Exe) => return None,
+        Some(View::Maps) => maps(&task.mm),
+        Some(View::Smaps) => smaps(&task.mm),
+        Some(View::Auxv) => task.mm.lock().image.auxv.clone(),
+        Some(View::CpuInfo) => cpuinfo(task.arch).into_bytes(),
+        Some(View::Status) => status(task, path)?,
     };
     if flags & libc::O_ACCMODE as u64 != libc::O_RDONLY as u64 {
         return Some(Err(Errno::EACCES));
@@ -222,9 +224,9 @@ pub fn guest_range(mm: &Mm, host: &Range<u64>) -> Range<u64> {
     host.start.saturating_sub(base)..host.end.saturating_sub(base)
 }
 
-fn vma_line(vma: &HostVma<'_>, range: &Range<u64>, mapping: &Mapping) -> String {
-    let right = |bit, name| if mapping.prot & bit != 0 { name } else { '-' };
-    let name = match mapping.kind {
+fn vma_line(vma: &HostVma<'_>, (range, rights, kind): &Part) -> String {
+    let right = |bit, name| if rights & bit != 0 { name } else { '-' };
+    let name = match kind {
         Kind::Heap => "[heap]",
         Kind::Stack => "[stack]",
         Kind::Vdso => "[vdso]",
@@ -249,56 +251,112 @@ fn vma_line(vma: &HostVma<'_>, range: &Range<u64>, mapping: &Mapping) -> String 
     line
 }
 
-/// `/proc/self/maps`: the host's mappings, cut to what is the guest's, with the guest's rights.
-pub fn maps(mm: &Mm) -> Vec<u8> {
-    let layout = mm.lock();
-    // Read under the lock, so that both agree.
-    let host = std::fs::read("/proc/self/maps").unwrap_or_default();
-    let mut out = String::new();
-    for line in String::from_utf8_lossy(&host).lines() {
-        let Some(vma) = host_vma(line) else { continue };
-        let vma = HostVma { range: guest_range(mm, &vma.range), ..vma };
-        for (range, mapping) in layout.map.overlapping(vma.range.clone()) {
-            out += &vma_line(&vma, &range, mapping);
-        }
-    }
-    out.into_bytes()
+/// A guest's map and the base of its addresses, to look parts up in.
+struct GuestMap<'a> {
+    base: u64,
+    parts: &'a dyn Fn(Range<u64>) -> Vec<Part>,
 }
 
-/// `/proc/self/smaps`: as [`maps`]; the figures are those of the whole host mapping.
-pub fn smaps(mm: &Mm) -> Vec<u8> {
-    let layout = mm.lock();
-    let host = std::fs::read("/proc/self/smaps").unwrap_or_default();
-    let mut out = String::new();
-    let mut parts: Vec<String> = Vec::new();
-    let mut figures = String::new();
-    let mut flush = |parts: &mut Vec<String>, figures: &mut String| {
-        for part in parts.drain(..) {
-            out += &part;
-            out += figures;
-        }
-        figures.clear();
-    };
-    for line in String::from_utf8_lossy(&host).lines() {
-        match host_vma(line) {
-            Some(vma) => {
-                flush(&mut parts, &mut figures);
-                let vma = HostVma { range: guest_range(mm, &vma.range), ..vma };
-                parts.extend(
-                    layout
-                        .map
-                        .overlapping(vma.range.clone())
-                        .map(|(range, mapping)| vma_line(&vma, &range, mapping)),
-                );
-            }
-            None => {
-                figures += line;
-                figures.push('\n');
-            }
-        }
+impl GuestMap<'_> {
+    /// The lines of what is the guest's in a host mapping.
+    fn lines(&self, vma: HostVma<'_>) -> Vec<String> {
+        let range = vma.range.start.saturating_sub(self.base)..vma.range.end.saturating_sub(self.base);
+        let vma = HostVma { range, ..vma };
+        (self.parts)(vma.range.clone()).iter().map(|part| vma_line(&vma, part)).collect()
     }
-    flush(&mut parts, &mut figures);
-    out.into_bytes()
+
+    /// `maps`: the host's mappings, cut to what is the guest's, with the guest's rights.
+    fn maps(&self, host: &[u8]) -> Vec<u8> {
+        let text = String::from_utf8_lossy(host);
+        text.lines().filter_map(host_vma).flat_map(|vma| self.lines(vma)).collect::<String>().into_bytes()
+    }
+
+    /// `smaps`: as [`GuestMap::maps`]; the figures are those of the whole host mapping.
+    fn smaps(&self, host: &[u8]) -> Vec<u8> {
+        let mut out = String::new();
+        let mut parts: Vec<String> = Vec::new();
+        let mut figures = String::new();
+        let mut flush = |parts: &mut Vec<String>, figures: &mut String| {
+            for part in parts.drain(..) {
+                out += &part;
+                out += figures;
+            }
+            figures.clear();
+        };
+        for line in String::from_utf8_lossy(host).lines() {
+            match host_vma(line) {
+                Some(vma) => {
+                    flush(&mut parts, &mut figures);
+                    parts = self.lines(vma);
+                }
+                None => {
+                    figures += line;
+                    figures.push('\n');
+                }
+            }
+        }
+        flush(&mut parts, &mut figures);
+        out.into_bytes()
+    }
+}
+
+/// Shows one of the own process's files through its map, which does not change meanwhile.
+fn own_map(mm: &Mm, file: &str, show: impl FnOnce(&GuestMap<'_>, &[u8]) -> Vec<u8>) -> Vec<u8> {
+    let layout = mm.lock();
+    // Read under the lock, so that both agree.
+    let host = std::fs::read(format!("/proc/self/{file}")).unwrap_or_default();
+    let parts = |range| {
+        layout.map.overlapping(range).map(|(range, mapping)| (range, mapping.prot, mapping.kind)).collect()
+    };
+    show(&GuestMap { base: mm.mem().base(), parts: &parts }, &host)
+}
+
+/// `/proc/self/maps`
+pub fn maps(mm: &Mm) -> Vec<u8> {
+    own_map(mm, "maps", |map, host| map.maps(host))
+}
+
+/// `/proc/self/smaps`
+pub fn smaps(mm: &Mm) -> Vec<u8> {
+    own_map(mm, "smaps", |map, host| map.smaps(host))
+}
+
+/// `maps` or `smaps` of another process under this emulator; none: it is not one, or it may not be looked into.
+fn other_map(path: &[u8]) -> Option<Vec<u8>> {
+    let (who, file) = path.strip_prefix(b"/proc/").and_then(|rest| {
+        let mut parts = rest.rsplitn(2, |byte| *byte == b'/');
+        let file = parts.next()?;
+        Some((std::str::from_utf8(parts.next()?).ok()?, file))
+    })?;
+    if file != b"maps" && file != b"smaps" {
+        return None;
+    }
+    // `PID` or `PID/task/TID`.
+    let pid: i32 = who.rsplit('/').next()?.parse().ok()?;
+    let theirs = std::fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+    let ours = std::fs::metadata("/proc/self/exe").ok()?;
+    if (theirs.dev(), theirs.ino()) != (ours.dev(), ours.ino()) {
+        return None;
+    }
+    let list = std::fs::read(format!("/proc/{who}/maps")).ok()?;
+    let inode = ours.ino().to_string();
+    let image = String::from_utf8_lossy(&list)
+        .lines()
+        .filter_map(host_vma)
+        .find(|vma| vma.inode == inode && vma.offset == 0)?
+        .range
+        .start;
+    let Theirs { parts, base } = shown::of_process(pid, image)?;
+    let host = std::fs::read(std::ffi::OsStr::from_bytes(path)).ok()?;
+    let cut = |range: Range<u64>| {
+        let first = parts.partition_point(|part| part.0.end <= range.start);
+        let found = parts[first..].iter().take_while(|part| part.0.start < range.end);
+        found
+            .map(|(r, rights, kind)| (r.start.max(range.start)..r.end.min(range.end), *rights, *kind))
+            .collect()
+    };
+    let map = GuestMap { base, parts: &cut };
+    Some(if file == b"maps" { map.maps(&host) } else { map.smaps(&host) })
 }
 
 /// `/proc/PID/status` of an own thread: the host's, with the guest's signals and filters.

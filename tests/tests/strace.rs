@@ -75,3 +75,40 @@ fn calls_read_like_straces() {
         }
     }
 }
+
+#[test]
+fn some_calls_and_a_file_for_each_process() {
+    let list = guests::discover().expect("guest programs");
+    let test = list.iter().find(|t| t.name == "trace").expect("guest-tests/multiarch/trace.c");
+    for guest in GUESTS.iter().filter(|g| g.hosted) {
+        let program = test.build(Some(guest), Link::Static).expect("the cross compiler");
+        let dir = std::env::temp_dir().join(format!("omnirun-strace-{}-{}", std::process::id(), guest.name));
+        std::fs::create_dir_all(&dir).expect("a directory for logs");
+        let out = Command::new(guest.emulator())
+            .env("QEMU_CACHE", "off")
+            .arg("-strace=network,wait4,%signal")
+            .arg("-D")
+            .arg(dir.join("log.%d"))
+            .arg(program)
+            .output()
+            .expect("the emulator");
+        assert!(out.status.success() && out.stderr.is_empty(), "{}: {out:?}", guest.name);
+        let mut files = 0;
+        let mut text = String::new();
+        for entry in std::fs::read_dir(&dir).expect("logs").flatten() {
+            let log = std::fs::read_to_string(entry.path()).expect("a log");
+            let pid = entry.path().extension().expect("a number").to_string_lossy().into_owned();
+            assert!(log.lines().all(|line| line.split(' ').next() == Some(&*pid)), "{pid}:\n{log}");
+            text += &log;
+            files += 1;
+        }
+        std::fs::remove_dir_all(&dir).expect("logs removed");
+        assert_eq!(files, 2, "{}: the program and its child", guest.name);
+        for call in ["connect(", "kill(", "wait4(", "rt_sigaction(", "--- SIGUSR1 "] {
+            assert!(text.contains(call), "{}: {call} in\n{text}", guest.name);
+        }
+        for call in ["openat(", "mmap(", "write(", "ioctl("] {
+            assert!(!text.contains(call), "{}: {call} in\n{text}", guest.name);
+        }
+    }
+}

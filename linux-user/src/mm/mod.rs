@@ -14,6 +14,7 @@ mod map;
 mod memory;
 mod range_map;
 mod seal;
+pub mod shown;
 mod window;
 
 pub use range_map::RangeMap;
@@ -23,7 +24,7 @@ use crate::errno::{Errno, SysResult};
 use crate::guest_mem::{GuestAddr, GuestMem};
 use crate::sys::{raw_syscall, uaccess};
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Guest page size, and the host's.
 pub const PAGE: u64 = 4096;
@@ -48,6 +49,7 @@ pub mod prot {
 
 /// What a guest mapping is for, as `/proc/self/maps` names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub enum Kind {
     /// As the host names it: a file or anonymous memory.
     Plain,
@@ -61,6 +63,7 @@ pub enum Kind {
 
 /// One range of guest memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
 pub struct Mapping {
     /// Guest rights: `prot::ACCESS` and the architecture's extra bits.
     pub prot: u32,
@@ -249,8 +252,9 @@ impl Mm {
     }
 
     /// The map and the image's addresses, locked. A fork takes this lock so that the child finds it free and whole.
-    pub fn lock(&self) -> MutexGuard<'_, Layout> {
-        self.layout.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn lock(&self) -> shown::LayoutGuard<'_> {
+        let guard = self.layout.lock().unwrap_or_else(PoisonError::into_inner);
+        shown::LayoutGuard::new(guard, self.mem.base())
     }
 
     /// The mapping that holds `addr`.

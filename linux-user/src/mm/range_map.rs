@@ -1,43 +1,63 @@
 //! A map from address ranges to values: disjoint, sorted, neighbours with equal values merged.
 //!
-//! Pure bookkeeping. Ranges are half-open and never empty; the caller aligns them.
+//! Pure bookkeeping. Ranges are half-open and never empty; the caller aligns them. The entries stand side by side in memory,
+//! so that another process can read them (`shown`).
 
-use std::collections::BTreeMap;
 use std::ops::Range;
+
+/// One range.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Entry<V> {
+    /// Its first address.
+    pub start: u64,
+    /// The address behind it.
+    pub end: u64,
+    /// What holds there.
+    pub value: V,
+}
 
 /// See the module's head.
 #[derive(Clone, Debug)]
 pub struct RangeMap<V> {
-    /// Start -> (end, value).
-    map: BTreeMap<u64, (u64, V)>,
+    list: Vec<Entry<V>>,
 }
 
 impl<V> Default for RangeMap<V> {
     fn default() -> Self {
-        RangeMap { map: BTreeMap::new() }
+        RangeMap { list: Vec::new() }
     }
 }
 
 impl<V: Clone + PartialEq> RangeMap<V> {
+    /// The entries in order.
+    pub fn entries(&self) -> &[Entry<V>] {
+        &self.list
+    }
+
+    /// Index of the first entry that ends behind `addr`.
+    fn first_behind(&self, addr: u64) -> usize {
+        self.list.partition_point(|e| e.end <= addr)
+    }
+
     /// The range that holds `addr`.
     pub fn get(&self, addr: u64) -> Option<(Range<u64>, &V)> {
-        let (&start, (end, value)) = self.map.range(..=addr).next_back()?;
-        (addr < *end).then_some((start..*end, value))
+        let e = self.list.get(self.first_behind(addr))?;
+        (e.start <= addr).then_some((e.start..e.end, &e.value))
     }
 
     /// The ranges that overlap `range`, cut to it, in order.
     pub fn overlapping(&self, range: Range<u64>) -> impl Iterator<Item = (Range<u64>, &V)> {
-        let first = self.get(range.start).map_or(range.start, |(found, _)| found.start);
-        let cut = range.clone();
-        self.map
-            .range(first..range.end.max(first))
-            .map(move |(&start, (end, value))| (start.max(cut.start)..(*end).min(cut.end), value))
-            .filter(|(found, _)| found.start < found.end)
+        self.list[self.first_behind(range.start)..]
+            .iter()
+            .take_while(move |e| e.start < range.end)
+            .map(move |e| (e.start.max(range.start)..e.end.min(range.end), &e.value))
+            .filter(|(found, _)| !found.is_empty())
     }
 
     /// All ranges in order.
     pub fn iter(&self) -> impl Iterator<Item = (Range<u64>, &V)> {
-        self.map.iter().map(|(&start, (end, value))| (start..*end, value))
+        self.list.iter().map(|e| (e.start..e.end, &e.value))
     }
 
     /// The parts of `range` that are in no range of the map.
@@ -63,10 +83,9 @@ impl<V: Clone + PartialEq> RangeMap<V> {
         }
         self.split(range.start);
         self.split(range.end);
-        let keys: Vec<u64> = self.map.range(range).map(|(&start, _)| start).collect();
-        keys.into_iter()
-            .filter_map(|start| self.map.remove(&start).map(|(end, value)| (start..end, value)))
-            .collect()
+        let from = self.first_behind(range.start);
+        let to = self.list.partition_point(|e| e.start < range.end);
+        self.list.drain(from..to).map(|e| (e.start..e.end, e.value)).collect()
     }
 
     /// Sets `range` to `value`; returns what was there.
@@ -75,9 +94,10 @@ impl<V: Clone + PartialEq> RangeMap<V> {
             return Vec::new();
         }
         let old = self.remove(range.clone());
-        self.map.insert(range.start, (range.end, value));
-        self.merge_at(range.end);
-        self.merge_at(range.start);
+        let at = self.first_behind(range.start);
+        self.list.insert(at, Entry { start: range.start, end: range.end, value });
+        self.merge(at + 1);
+        self.merge(at);
         old
     }
 
@@ -90,25 +110,25 @@ impl<V: Clone + PartialEq> RangeMap<V> {
     }
 
     fn split(&mut self, at: u64) {
-        if let Some((&start, (end, value))) = self.map.range_mut(..at).next_back()
-            && *end > at
+        let index = self.first_behind(at);
+        if let Some(e) = self.list.get_mut(index)
+            && e.start < at
         {
-            let (old_end, value) = (*end, value.clone());
-            debug_assert!(start < at);
-            *end = at;
-            self.map.insert(at, (old_end, value));
+            let left = Entry { start: e.start, end: at, value: e.value.clone() };
+            e.start = at;
+            self.list.insert(index, left);
         }
     }
 
-    /// Joins the ranges that meet at `at` if their values are equal.
-    fn merge_at(&mut self, at: u64) {
-        let Some((_, right)) = self.map.get(&at) else { return };
-        if let Some((&start, (end, left))) = self.map.range(..at).next_back()
-            && *end == at
-            && left == right
-        {
-            let (end, value) = self.map.remove(&at).expect("found above");
-            self.map.insert(start, (end, value));
+    /// Joins the entry `index` to the one before if they meet and are equal.
+    fn merge(&mut self, index: usize) {
+        if index == 0 || index >= self.list.len() {
+            return;
+        }
+        let (left, right) = (&self.list[index - 1], &self.list[index]);
+        if left.end == right.start && left.value == right.value {
+            self.list[index - 1].end = right.end;
+            self.list.remove(index);
         }
     }
 }

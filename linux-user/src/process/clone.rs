@@ -438,7 +438,15 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
             pid => Ok(pid as u64),
         }
     } else {
-        raw_syscall(libc::SYS_clone3, [&raw const host as u64, size_of::<HostCloneArgs>() as u64, 0, 0, 0, 0])
+        // SAFETY: as `fork` does itself: held over the call, given up on both sides, by the one who took it.
+        unsafe { omnirun_allocator_lock() };
+        let args = [&raw const host as u64, size_of::<HostCloneArgs>() as u64, 0, 0, 0, 0];
+        let result = raw_syscall(libc::SYS_clone3, args);
+        // SAFETY: as above.
+        unsafe {
+            if result == Ok(0) { omnirun_allocator_unlock_child() } else { omnirun_allocator_unlock_parent() }
+        }
+        result
     };
     if result == Ok(0) {
         cx.task.slots.clear();
@@ -465,6 +473,12 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
         return Ok(pid);
     }
     let task = &mut *cx.task;
+    if let Some((old, new)) = crate::log::forked() {
+        let mut hidden = crate::task::lock(&task.files.hidden);
+        if let Some(what) = hidden.remove(&old) {
+            hidden.insert(new, what);
+        }
+    }
     trace::tracer::forked();
     task.tid = gettid();
     let process = Process::new(task.tid, task.process.exec.clone());
@@ -484,6 +498,41 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     debugger.child(task);
     start_state(cx, args, None);
     Ok(0)
+}
+
+// The C library's fork holds its allocator still by these functions, which a static link can reach; in a dynamic one (tests
+// of this crate) they are not there and nothing is held.
+global_asm!(
+    ".pushsection .text",
+    ".irp name, lock_parent, unlock_parent, unlock_child",
+    ".weak __malloc_fork_\\name",
+    ".endr",
+    ".globl omnirun_allocator_lock",
+    ".hidden omnirun_allocator_lock",
+    "omnirun_allocator_lock:",
+    "mov rax, [rip + __malloc_fork_lock_parent@GOTPCREL]",
+    "jmp 2f",
+    ".globl omnirun_allocator_unlock_parent",
+    ".hidden omnirun_allocator_unlock_parent",
+    "omnirun_allocator_unlock_parent:",
+    "mov rax, [rip + __malloc_fork_unlock_parent@GOTPCREL]",
+    "jmp 2f",
+    ".globl omnirun_allocator_unlock_child",
+    ".hidden omnirun_allocator_unlock_child",
+    "omnirun_allocator_unlock_child:",
+    "mov rax, [rip + __malloc_fork_unlock_child@GOTPCREL]",
+    "2:",
+    "test rax, rax",
+    "jz 3f",
+    "jmp rax",
+    "3: ret",
+    ".popsection",
+);
+
+unsafe extern "C" {
+    fn omnirun_allocator_lock();
+    fn omnirun_allocator_unlock_parent();
+    fn omnirun_allocator_unlock_child();
 }
 
 // omnirun_clone_on_stack(args, size, function, argument): clone3 whose child calls function(argument) on the new stack

@@ -4,6 +4,7 @@
 //! reads are formatted before the call, those it writes afterwards; a line is one `write`, so threads do not mix. How
 //! arguments look follows from the tables (`format`), with a few calls that need more (`special`, `socket`).
 
+pub mod filter;
 mod format;
 mod signal;
 mod socket;
@@ -71,6 +72,9 @@ fn head(tid: i32) -> String {
 
 /// A call whose number the table does not have.
 pub fn unknown(cx: &SysCx<'_>, number: u64, a: &[u64; 6]) {
+    if filter::active() {
+        return;
+    }
     let mut line = head(cx.task.tid);
     let _ = writeln!(
         line,
@@ -129,6 +133,9 @@ pub fn traced(
     a: &[u64; 6],
     run: fn(&mut SysCx<'_>, CallId, &[u64; 6]) -> SysResult,
 ) -> SysResult {
+    if !filter::shows(call) {
+        return run(cx, call, a);
+    }
     let desc = call.desc();
     let tid = cx.task.tid;
     let mut p = Printer { out: head(tid), mem: cx.mem, abi: cx.abi, failed: false };
