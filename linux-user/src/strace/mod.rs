@@ -55,7 +55,7 @@ fn emit(line: &str) {
 
 /// A line about something not supported, for those who asked.
 pub fn note(text: &str) {
-    if enabled() || UNIMP.load(Ordering::Relaxed) {
+    if enabled() && !filter::active() || UNIMP.load(Ordering::Relaxed) {
         emit(&format!("{text}\n"));
     }
 }
