@@ -121,6 +121,8 @@ pub(crate) struct C<'a> {
     pub lazy: Vec<bool>,
     /// `flags` (and the comparison before it) computed by the `condflags` that uses it.
     pub fused: Vec<bool>,
+    /// The merge that keeps an old C beside this addition's or subtraction's flags, which the host's inc and dec do.
+    pub keeps_carry: Vec<u32>,
     /// Slots of which only the low 8 bytes are ever other than zero.
     pub half_slots: std::ops::Range<u16>,
     /// By slot: its vector register is known to be zero above this many bytes.
@@ -185,6 +187,7 @@ impl<'a> C<'a> {
         self.vz[first..last].fill(16);
         self.lazy[first..last].fill(false);
         self.fused[first..last].fill(false);
+        self.keeps_carry[first..last].fill(u32::MAX);
         if let Some(v) = term_use {
             self.last[v.index()] = last as u32;
             self.uses[v.index()] += 1;
@@ -220,6 +223,9 @@ impl<'a> C<'a> {
             let inst = &self.r.insts[i];
             if inst.op == Op::CondFlags {
                 self.fuse_compare(i);
+            }
+            if inst.op == Op::FlagsMerge {
+                self.fuse_step(i);
             }
             if !matches!(inst.op, Op::Add | Op::Sub) || inst.ty != Type::I64 || self.uses[i] == 0 {
                 continue;
@@ -278,6 +284,29 @@ impl<'a> C<'a> {
         self.fused[p] = true;
         for v in made.args() {
             self.last[v.index()] = self.last[v.index()].max(i as u32);
+        }
+    }
+
+    /// All flags but C of an addition or subtraction of one, with an older C: the host's `inc` or `dec`, which leaves its
+    /// carry flag alone.
+    fn fuse_step(&mut self, i: usize) {
+        const C: u64 = 2;
+        let inst = &self.r.insts[i];
+        let [old, new, ..] = inst.args;
+        let f = &self.r.insts[new.index()];
+        if self.uses[i] == 0 || inst.imm != 63 & !C || f.op != Op::FlagsOf || self.uses[new.index()] != 1 {
+            return;
+        }
+        let p = f.args[0];
+        let made = self.r.inst(p);
+        let one = matches!(made.op, Op::Add | Op::Sub | Op::LAdd | Op::LSub)
+            && self.r.inst(made.args[1]).op == Op::Const
+            && self.r.inst(made.args[1]).imm == 1;
+        let turned = f.imm == u64::from(matches!(made.op, Op::Sub | Op::LSub));
+        if one && turned && old.index() < p.index() && self.flags_val[p.index()] == new.0 {
+            self.keeps_carry[p.index()] = i as u32;
+            self.fused[new.index()] = true;
+            self.fused[i] = true;
         }
     }
 

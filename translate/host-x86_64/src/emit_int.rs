@@ -519,8 +519,36 @@ impl C<'_> {
         self.def_int(i.ty, d);
     }
 
+    /// An addition or subtraction of one whose flags keep an older C.
+    fn emit_step(&mut self, i: &Inst, merge: usize) {
+        let narrow = matches!(i.op, Op::LAdd | Op::LSub);
+        let sz = match (narrow, i.imm) {
+            (true, 8) => Sz::B,
+            (true, _) => Sz::W,
+            (false, _) => sz_of(i.ty),
+        };
+        self.carry(self.r.insts[merge].args[0], false);
+        self.eflags = None;
+        let d = self.dst(&[i.args[0]]);
+        self.mov_to(d, i.args[0]);
+        let op = if matches!(i.op, Op::Add | Op::LAdd) { Mop::Inc } else { Mop::Dec };
+        self.a.mop(op, sz, d);
+        if narrow {
+            self.def(Loc::R(d))
+        } else {
+            self.def_int(i.ty, d)
+        }
+        self.loc[merge] = Loc::Eflags(Kind::Add);
+        self.eflags = Some(merge as u32);
+    }
+
     /// Emits an integer operation; false if it has no inline form.
     pub(crate) fn emit_int(&mut self, i: &Inst) -> bool {
+        let merge = self.keeps_carry[self.idx];
+        if merge != u32::MAX {
+            self.emit_step(i, merge as usize);
+            return true;
+        }
         let [a, b, f, _] = i.args;
         let sz = sz_of(i.ty);
         match i.op {

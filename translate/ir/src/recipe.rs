@@ -21,6 +21,17 @@ pub enum RecipeOp {
     SubResult,
     /// `(a - b) + b`: the slot holds the sum.
     AddResult,
+    /// [`RecipeOp::Sub`] with C turned round.
+    SubTurned,
+    /// [`RecipeOp::SubResult`] with C turned round.
+    SubResultTurned,
+}
+
+impl RecipeOp {
+    /// Whether C is turned round.
+    pub fn turned(self) -> bool {
+        matches!(self, RecipeOp::SubTurned | RecipeOp::SubResultTurned)
+    }
 }
 
 /// The second operand.
@@ -48,8 +59,15 @@ pub struct Recipe {
 const MARK: u32 = 1 << 31;
 const WIDE: u32 = 1 << 27;
 const CONST: u32 = 1 << 20;
-const OPS: [RecipeOp; 5] =
-    [RecipeOp::Sub, RecipeOp::Add, RecipeOp::And, RecipeOp::SubResult, RecipeOp::AddResult];
+const OPS: [RecipeOp; 7] = [
+    RecipeOp::Sub,
+    RecipeOp::Add,
+    RecipeOp::And,
+    RecipeOp::SubResult,
+    RecipeOp::AddResult,
+    RecipeOp::SubTurned,
+    RecipeOp::SubResultTurned,
+];
 
 /// Slots from this number on do not fit a recipe.
 pub const RECIPE_SLOTS: u16 = 64;
@@ -84,7 +102,7 @@ impl Recipe {
         Some(Recipe { op, ty, a: SlotId((mem >> 21 & 63) as u16), b })
     }
 
-    /// The flags (nzcv in bits 3 to 0), given the slots.
+    /// The flags (HPNZCV in bits 5 to 0), given the slots.
     pub fn flags(&self, mut slot: impl FnMut(SlotId) -> u64) -> u8 {
         let mask = if self.ty == Type::I64 { u64::MAX } else { u64::from(u32::MAX) };
         let a = slot(self.a) & mask;
@@ -93,13 +111,14 @@ impl Recipe {
             RecipeArg::Const(c) => u64::from(c),
         };
         let (op, a) = match self.op {
-            RecipeOp::Sub => (Op::Sub, a),
+            RecipeOp::Sub | RecipeOp::SubTurned => (Op::Sub, a),
             RecipeOp::Add => (Op::Add, a),
             RecipeOp::And => (Op::And, a),
-            RecipeOp::SubResult => (Op::Sub, a.wrapping_add(b) & mask),
+            RecipeOp::SubResult | RecipeOp::SubResultTurned => (Op::Sub, a.wrapping_add(b) & mask),
             RecipeOp::AddResult => (Op::Add, a.wrapping_sub(b) & mask),
         };
-        flags_of(op, self.ty, &[u128::from(a), u128::from(b), 0, 0]).unwrap_or(0)
+        let f = flags_of(op, self.ty, &[u128::from(a), u128::from(b), 0, 0]).unwrap_or(0);
+        if self.op.turned() { f ^ 2 } else { f }
     }
 }
 

@@ -95,6 +95,20 @@ impl Cc {
         Cc::ALL[self as usize ^ 1]
     }
 
+    /// The flags that decide the condition, packed as for [`Cc::holds`].
+    pub fn needs(self) -> u8 {
+        match self {
+            Cc::Eq | Cc::Ne => 4,
+            Cc::Cs | Cc::Cc => 2,
+            Cc::Mi | Cc::Pl => 8,
+            Cc::Vs | Cc::Vc => 1,
+            Cc::Hi | Cc::Ls | Cc::Be | Cc::Ab => 6,
+            Cc::Ge | Cc::Lt => 9,
+            Cc::Gt | Cc::Le => 13,
+            Cc::Pe | Cc::Po => 16,
+        }
+    }
+
     /// Evaluates the condition on flags packed as H=bit 5, P=bit 4, N=bit 3, Z=bit 2, C=bit 1, V=bit 0.
     pub fn holds(self, flags: u8) -> bool {
         let (n, z, c, v) = (flags & 8 != 0, flags & 4 != 0, flags & 2 != 0, flags & 1 != 0);

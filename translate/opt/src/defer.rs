@@ -111,7 +111,7 @@ fn sets(region: &mut Region, guest: &dyn Guest, b: usize, flags: SlotId) -> Opti
 /// A recipe for the flags that the `set` at `at` stores, valid for everything that may look between it and `end`.
 fn recipe(region: &Region, guest: &dyn Guest, b: usize, at: usize, end: usize) -> Option<Recipe> {
     let made = region.inst(region.insts[at].args[0]);
-    if made.op != Op::FlagsOf || made.imm != 0 {
+    if made.op != Op::FlagsOf {
         return None;
     }
     let result = made.args[0];
@@ -126,13 +126,19 @@ fn recipe(region: &Region, guest: &dyn Guest, b: usize, at: usize, end: usize) -
         }
         holder(v).map(RecipeArg::Slot)
     };
-    let (kind, of_result) = match op.op {
-        Op::Sub => (RecipeOp::Sub, RecipeOp::SubResult),
-        Op::Add => (RecipeOp::Add, RecipeOp::AddResult),
-        Op::And => (RecipeOp::And, RecipeOp::And),
+    let (kind, of_result) = match (op.op, made.imm & 1 != 0) {
+        (Op::Sub, false) => (RecipeOp::Sub, RecipeOp::SubResult),
+        (Op::Sub, true) => (RecipeOp::SubTurned, RecipeOp::SubResultTurned),
+        (Op::Add, false) => (RecipeOp::Add, RecipeOp::AddResult),
+        // Of or and xor as well the flags are those of the result.
+        (Op::And | Op::Or | Op::Xor, false) => (RecipeOp::And, RecipeOp::And),
         _ => return None,
     };
     let fits = |r: Recipe| r.encode().is_some().then_some(r);
+    if matches!(op.op, Op::Or | Op::Xor) {
+        let a = holder(result)?;
+        return fits(Recipe { op: kind, ty: op.ty, a, b: RecipeArg::Slot(a) });
+    }
     if let (Some(a), Some(b)) = (holder(x), second(y))
         && let Some(r) = fits(Recipe { op: kind, ty: op.ty, a, b })
     {
@@ -269,14 +275,17 @@ fn make_on_edge(
         Err(c) => push(Op::Const, ty, Attr::None, &[], u64::from(c)),
     };
     let (op, x) = match recipe.op {
-        RecipeOp::Sub => (Op::Sub, a),
+        RecipeOp::Sub | RecipeOp::SubTurned => (Op::Sub, a),
         RecipeOp::Add => (Op::Add, a),
         RecipeOp::And => (Op::And, a),
-        RecipeOp::SubResult => (Op::Sub, push(Op::Add, ty, Attr::None, &[a, y], 0)),
+        RecipeOp::SubResult | RecipeOp::SubResultTurned => {
+            (Op::Sub, push(Op::Add, ty, Attr::None, &[a, y], 0))
+        }
         RecipeOp::AddResult => (Op::Add, push(Op::Sub, ty, Attr::None, &[a, y], 0)),
     };
     let result = push(op, ty, Attr::None, &[x, y], 0);
-    let value = push(Op::FlagsOf, Type::Flags, Attr::None, &[result], 0);
+    let turned = u64::from(recipe.op.turned());
+    let value = push(Op::FlagsOf, Type::Flags, Attr::None, &[result], turned);
     push(Op::Set, Type::Void, Attr::Slot(flags), &[value], 0);
     let last = region.insts.len() as u32;
     let (pc, end) = (region.blocks[b].pc, region.blocks[b].end);

@@ -86,6 +86,8 @@ pub struct Maker<'a> {
     pub bits: u32,
     /// Where random numbers come from.
     pub rng: &'a mut Rng,
+    /// For instructions in a row: memory is at rsp or rbp, which no instruction names.
+    pub row: bool,
 }
 
 impl Maker<'_> {
@@ -96,13 +98,28 @@ impl Maker<'_> {
     fn any_gpr(&mut self, bits: u32) -> Register {
         if bits == 8 {
             let n = if self.bits == 64 { 20 } else { 8 };
-            return GPR8[self.rng.below(n)];
+            return loop {
+                let r = GPR8[self.rng.below(n)];
+                if !(self.row && matches!(r, Register::SPL | Register::BPL)) {
+                    break r;
+                }
+            };
         }
         let n = self.registers();
-        gpr(bits, self.rng.below(n))
+        loop {
+            let k = self.rng.below(n);
+            if !(self.row && matches!(k, 4 | 5)) {
+                return gpr(bits, k);
+            }
+        }
     }
 
     fn memory(&mut self) -> Memory {
+        if self.row {
+            let base = gpr(self.bits, 4 + usize::from(self.rng.one_in(3)));
+            let disp = self.rng.below(256) as i64 - 128;
+            return Memory { base, index: Register::None, scale: 1, disp, bits: self.bits };
+        }
         let bits = if self.bits == 64 && self.rng.one_in(6) { 32 } else { self.bits };
         let n = self.registers();
         let mut base = self.rng.below(n);
@@ -291,6 +308,24 @@ impl Maker<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// Some instructions of these forms in a row, with a state.
+    pub fn sequence(&mut self, forms: &[Code], len: usize) -> Option<Case> {
+        let (mut bytes, mut text) = (Vec::new(), String::new());
+        for _ in 0..len {
+            let code = self.rng.pick(forms);
+            let case = self.case(code)?;
+            bytes.extend(case.bytes);
+            text += &case.text;
+            text += "; ";
+        }
+        let mut state = self.prepare(&Instruction::default());
+        if self.rng.one_in(4) {
+            // The second pointer faults.
+            state.gpr[5] = DATA - 4096;
+        }
+        Some(Case { bytes, text, state })
     }
 
     /// A case of a form; `None` if an operand kind is unknown or the operands do not encode together.

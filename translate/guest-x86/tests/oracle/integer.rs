@@ -1,7 +1,7 @@
 //! The integer groups.
 
-use crate::compare;
 use crate::state::Extended;
+use crate::{compare, compare_sequences};
 use iced_x86::{Code, CpuidFeature as F, Mnemonic as M};
 
 /// Instructions that are not compared case by case, with the reason.
@@ -53,6 +53,71 @@ fn integer(code: Code) -> bool {
     let sse_integer = matches!(code.mnemonic(), M::Movnti | M::Mfence | M::Lfence | M::Sfence);
     let data = matches!(code.mnemonic(), M::INVALID | M::Db | M::Dw | M::Dd | M::Dq | M::Zero_bytes);
     !data && (code.cpuid_features().iter().all(mine) || sse_integer) && !left_out(code.mnemonic())
+}
+
+/// What may stand in a row: no transfers, no pointers of its own, no system.
+fn in_a_row(code: Code) -> bool {
+    let m = code.mnemonic();
+    let kinds = |k: iced_x86::OpCodeOperandKind| {
+        use iced_x86::OpCodeOperandKind as K;
+        matches!(k, K::seg_rSI | K::es_rDI | K::seg_rBX_al | K::mem_offs | K::seg_reg)
+    };
+    let info = code.op_code();
+    let pointers = (0..info.op_count()).any(|n| kinds(info.op_kind(n)));
+    let stack = matches!(
+        m,
+        M::Enter
+            | M::Leave
+            | M::Pop
+            | M::Push
+            | M::Popf
+            | M::Popfd
+            | M::Popfq
+            | M::Popa
+            | M::Popad
+            | M::Pusha
+            | M::Pushad
+    );
+    let other = matches!(
+        m,
+        M::Bt
+            | M::Bts
+            | M::Btr
+            | M::Btc
+            | M::Div
+            | M::Idiv
+            | M::Std
+            | M::Movdir64b
+            | M::Lar
+            | M::Lsl
+            | M::Verr
+            | M::Verw
+            | M::Les
+            | M::Lds
+            | M::Lss
+            | M::Lfs
+            | M::Lgs
+            | M::Bound
+            | M::Into
+            | M::Aam
+    );
+    integer(code)
+        && !pointers
+        && !stack
+        && !other
+        && info.op_count() > 0
+        && info.cpl3()
+        && code.flow_control() == iced_x86::FlowControl::Next
+}
+
+#[test]
+fn integer_sequences_64() {
+    compare_sequences(64, in_a_row, Extended::No);
+}
+
+#[test]
+fn integer_sequences_32() {
+    compare_sequences(32, in_a_row, Extended::No);
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub fn compare(bits: u32, group: impl Fn(Code) -> bool, extended: Extended) -> R
         let mut made = 0;
         let mut wrong = 0;
         for number in 0..cases {
-            let Some(case) = (Maker { bits, rng: &mut rng }).case(code) else { continue };
+            let Some(case) = (Maker { bits, rng: &mut rng, row: false }).case(code) else { continue };
             made += 1;
             windows.set_code(&case.bytes);
             let want = windows.run(bits, &case.state);
@@ -88,4 +88,34 @@ pub fn compare(bits: u32, group: impl Fn(Code) -> bool, extended: Extended) -> R
     }
     assert!(bad.is_empty(), "{} forms differ:\n{}", bad.len(), bad.join("\n"));
     report
+}
+
+/// Runs random sequences of forms that `group` says.
+pub fn compare_sequences(bits: u32, group: impl Fn(Code) -> bool, extended: Extended) {
+    let cases = number("OMNIRUN_CASES", 6) * 200;
+    let mut rng = Rng::new(number("OMNIRUN_SEED", 1));
+    let windows = Windows::take();
+    let mut subjects = emulated::subjects(Cpu::default_for(bits));
+    let forms: Vec<Code> = Code::values()
+        .filter(|&c| group(c) && if bits == 64 { c.op_code().mode64() } else { c.op_code().mode32() })
+        .collect();
+    for number in 0..cases {
+        let len = 2 + rng.below(10);
+        let Some(case) = (Maker { bits, rng: &mut rng, row: true }).sequence(&forms, len) else { continue };
+        windows.set_code(&case.bytes);
+        let want = windows.run(bits, &case.state);
+        for subject in &mut subjects {
+            subject.code_changed();
+            let got = subject.run(&windows, &case.state);
+            let diff = differences(&case.state, &want, &got, extended);
+            assert!(
+                diff.is_empty(),
+                "sequence {number} {}: {} {:02x?}\n  {}",
+                subject.name,
+                case.text,
+                case.bytes,
+                diff.join("\n  ")
+            );
+        }
+    }
 }
