@@ -77,9 +77,21 @@ fn handle(task: &mut Task, engine: &Engine, exit: Exit) {
                 stepped(task, engine, exit);
             }
         }
+        Exit::Fault if code_written(task) => {
+            // The store may be to code behind itself: it is done alone.
+            if let Some(exit) = engine.step(&mut task.cpu) {
+                stepped(task, engine, exit);
+            }
+        }
         Exit::Fault => memory_fault(task),
         Exit::Fetch => fetch_fault(task),
     }
+}
+
+/// Whether the fault was a write that was only held off for translated code.
+fn code_written(task: &Task) -> bool {
+    let fault = task.cpu.fault();
+    fault.write != Some(false) && !fault.align && task.mm.release_code(task.arch.untag(fault.addr))
 }
 
 /// What one interpreted instruction ended with; a trap again means that it cannot be executed.
@@ -94,6 +106,8 @@ fn stepped(task: &mut Task, engine: &Engine, exit: Exit) {
                 raise(task, &SigInfo::fault(libc::SIGILL, code::ILL_ILLOPC, pc), None);
             }
         }
+        // It is tried again.
+        Exit::Fault if code_written(task) => {}
         Exit::Fault => memory_fault(task),
         Exit::Fetch => fetch_fault(task),
     }
@@ -160,7 +174,10 @@ fn call(task: &mut Task, abi: syscall_tables::Arch, mut number: u64, mut args: [
         }
     }
     let mut cx = SysCx { mem, abi, arch, task };
-    let result = verdict.unwrap_or_else(|| syscall::dispatch(&mut cx, number, &args));
+    let mut result = verdict.unwrap_or_else(|| syscall::dispatch(&mut cx, number, &args));
+    if result == Err(Errno::EFAULT) && cx.task.mm.release_all_code() {
+        result = syscall::dispatch(&mut cx, number, &args);
+    }
     if debugged {
         gdb::call_ends(task);
     }

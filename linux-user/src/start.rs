@@ -315,6 +315,9 @@ fn make_engine(cpu: Cpu, mm: &Arc<Mm>, options: &Options) -> Result<Arc<Engine>,
     if kept {
         crate::cache::save_at_end(&engine, options.cache.stats);
     }
+    if engine.guest().code_changes_by_stores() {
+        mm.watch_code();
+    }
     // The engine holds the memory; the memory only refers back to it.
     let back = Arc::downgrade(&engine);
     mm.on_stale_code(Box::new(move |start, len| {

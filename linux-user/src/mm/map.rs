@@ -237,7 +237,12 @@ impl Mm {
                 failed = Some(errno);
                 break;
             }
-            let changed = |old: u32| guest & prot::EXEC == 0 || (old ^ guest) & self.extra_prot != 0;
+            let watched = self.watched.load(Ordering::Relaxed);
+            let changed = |old: u32| {
+                guest & prot::EXEC == 0
+                    || (old ^ guest) & self.extra_prot != 0
+                    || watched && guest & prot::WRITE != 0
+            };
             let parts = layout.map.overlapping(part.clone()).map(|(part, mapping)| (part, *mapping));
             stale.extend(parts.filter(|(_, mapping)| changed(mapping.prot)));
             layout.map.update(part, |mapping| mapping.prot = guest);

@@ -10,6 +10,10 @@ impl engine::Memory for Mm {
         self.fetch_code(addr, buf)
     }
 
+    fn unwatched(&self, addr: u64) -> bool {
+        self.code_unwatched(addr)
+    }
+
     fn attributes(&self, addr: u64) -> u32 {
         self.find(addr).map_or(0, |(_, mapping)| mapping.prot & !prot::ACCESS)
     }

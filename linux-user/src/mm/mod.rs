@@ -10,6 +10,7 @@
 //!    code under its own lock): first the mapping changes, then the code goes.
 
 mod advice;
+mod code_pages;
 mod map;
 mod memory;
 mod range_map;
@@ -119,6 +120,8 @@ pub struct Layout {
     pub brk: Range<u64>,
     /// Guest addresses of program, stack, arguments and environment.
     pub image: ImageLayout,
+    /// Pages that are write-protected for translations.
+    pub code: code_pages::CodePages,
 }
 
 /// What `/proc/self/stat`, `cmdline`, `environ` and `auxv` tell about the image. Guest addresses.
@@ -162,6 +165,8 @@ pub struct Mm {
     has_low_flag: bool,
     /// Some mapping has or had one of the extra rights.
     marked: std::sync::atomic::AtomicBool,
+    /// Code may change by stores.
+    watched: std::sync::atomic::AtomicBool,
 }
 
 impl Mm {
@@ -179,6 +184,7 @@ impl Mm {
             chooses_places: mem.base() != 0,
             has_low_flag: false,
             marked: false.into(),
+            watched: false.into(),
         }
     }
 
@@ -276,13 +282,14 @@ impl Mm {
     pub fn fetch_code(&self, addr: GuestAddr, buf: &mut [u8]) -> usize {
         let mut len = 0u64;
         {
-            let layout = self.lock();
+            let mut layout = self.lock();
             let end = addr.saturating_add(buf.len() as u64);
+            let end = self.hold_code(&mut layout, addr..end).end;
             for (range, mapping) in layout.map.overlapping(addr..end) {
                 if range.start != addr + len || !mapping.executable() {
                     break;
                 }
-                len = range.end - addr;
+                len = range.end.min(end) - addr;
             }
         }
         let host = self.host_addr(addr);

@@ -375,7 +375,11 @@ fn enter_handler(task: &mut Task, info: &SigInfo, action: SigAction, forced: boo
     let old_mask = task.saved_mask.unwrap_or(task.blocked);
     let frame = Frame { sig, info, action, old_mask, altstack: task.altstack, sp, fault: task.fault, forced };
     // The kernel refuses a frame that would run off the lower end of the alternate stack it is on.
-    match arch.push_frame(&task.engine, &mut task.cpu, &task.mm, &frame) {
+    let mut pushed = arch.push_frame(&task.engine, &mut task.cpu, &task.mm, &frame);
+    if pushed.is_err() && task.mm.release_all_code() {
+        pushed = arch.push_frame(&task.engine, &mut task.cpu, &task.mm, &frame);
+    }
+    match pushed {
         Ok(()) => {
             task.saved_mask = None;
             if task.altstack.flags & ss::AUTODISARM != 0 {

@@ -18,6 +18,11 @@ pub trait Memory: Sync + Send {
     fn has_attributes(&self) -> bool {
         false
     }
+    /// Whether code at `addr` may change without notice: its translations compare it with what they were made from.
+    fn unwatched(&self, addr: u64) -> bool {
+        let _ = addr;
+        false
+    }
     /// Reads; `Err` is the first bad address.
     fn load(&self, addr: u64, buf: &mut [u8]) -> Result<(), u64>;
     /// Writes; `Err` is the first bad address.

@@ -4,7 +4,10 @@
 //! bytes that one fetch gave (which all have the same permission). Each block is an entry of its own.
 
 use crate::{Config, CpuState, Engine, Inner, LogItem};
-use ir::{Block, BlockId, BlockRequest, Builder, CompileCx, Guest, Inst, Region, Target, Term, TrapKind};
+use ir::{
+    Attr, Block, BlockId, BlockRequest, Builder, CompileCx, Guest, Inst, Mem, Region, Size, Target, Term,
+    TrapKind, Type, Val,
+};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::time::Instant;
@@ -33,7 +36,71 @@ pub(crate) fn build_region(
     }
     let mut code = [0u8; WINDOW];
     let len = config.memory.fetch(pc, &mut code);
+    if len != 0 && !single && config.memory.unwatched(pc) {
+        return Some(checked_region(config, &code[..len], pc, mode));
+    }
     (len != 0).then(|| region_of(config, inner, &code[..len], pc, mode, max_insns, single))
+}
+
+/// Most guest instructions of a region that checks its code.
+const MAX_CHECKED: usize = 8;
+
+/// A region over code that changes without notice: first it compares the code with the bytes it was made from, and is made anew if
+/// they differ. Nothing in it runs behind a store, which may have changed what follows.
+fn checked_region(config: &Config, code: &[u8], pc: u64, mode: u64) -> Region {
+    let guest = &*config.guest;
+    let code = &code[..code.len().min(MAX_CHECKED * MAX_INSN_BYTES as usize)];
+    let request = |max_insns| BlockRequest { pc, code, mode, max_insns, tagged: false, attributes: 0 };
+    let mut max = MAX_CHECKED;
+    let mut trial = Builder::new(mode);
+    guest.translate_block(&request(max), &mut trial);
+    let trial = trial.finish();
+    // The instruction with the first store is the last one.
+    let mut seen = 0;
+    for inst in &trial.insts {
+        seen += usize::from(inst.op == ir::Op::Insn);
+        if matches!(inst.op.info().effect, ir::Effect::Store | ir::Effect::Call) {
+            max = seen.max(1);
+            break;
+        }
+    }
+    let end = trial.blocks.iter().map(|b| b.end.wrapping_sub(pc)).filter(|&n| n <= code.len() as u64).max();
+    let bytes = &code[..end.unwrap_or(0).max(1) as usize];
+    let mut b = Builder::new(mode);
+    b.begin_block(pc);
+    b.insn(pc);
+    let base = b.addr(pc);
+    let mut wrong = b.const64(0);
+    let mut at = 0;
+    while at < bytes.len() {
+        let size = [Size::D, Size::S, Size::H, Size::B].into_iter().find(|s| s.bytes() <= bytes.len() - at);
+        let size = size.unwrap_or(Size::B);
+        let mut want = [0; 8];
+        want[..size.bytes()].copy_from_slice(&bytes[at..at + size.bytes()]);
+        let now = b.load(Type::I64, Mem::plain(size), base, Val::NONE, at as i64);
+        let want = b.const64(u64::from_le_bytes(want));
+        let differ = b.push(ir::Op::Xor, Type::I64, Attr::None, &[now, want], 0);
+        wrong = b.push(ir::Op::Or, Type::I64, Attr::None, &[wrong, differ], 0);
+        at += size.bytes();
+    }
+    let zero = b.const64(0);
+    let difference = b.sub(wrong, zero);
+    let flags = b.flags_of(difference);
+    let (stale, good) = (b.upcoming_block(1), b.upcoming_block(2));
+    b.end_block(
+        Term::Branch { flags, cc: ir::Cc::Eq, then: Target::Block(good), els: Target::Block(stale) },
+        pc,
+    );
+    b.begin_internal(pc);
+    b.insn(pc);
+    let base = b.addr(pc);
+    b.push(ir::Op::InvalCode, Type::Void, Attr::None, &[base], bytes.len() as u64);
+    b.end_block(Term::Resume { pc }, pc);
+    guest.translate_block(&request(max), &mut b);
+    let mut region = b.finish();
+    // It is entered through the check.
+    region.blocks[good.0 as usize].entry = false;
+    region
 }
 
 /// Builds the region at `pc` from the code bytes that begin there.

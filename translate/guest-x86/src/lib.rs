@@ -69,6 +69,10 @@ impl Guest for X86 {
         true
     }
 
+    fn code_changes_by_stores(&self) -> bool {
+        true
+    }
+
     fn slots(&self) -> &SlotTable {
         &self.slots
     }

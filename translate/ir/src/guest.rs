@@ -109,6 +109,11 @@ pub trait Guest: Sync + Send {
     fn reports_denormals(&self) -> bool {
         false
     }
+    /// Code may change by ordinary stores, without an instruction or a call that says so: whoever keeps translations must find
+    /// out by itself.
+    fn code_changes_by_stores(&self) -> bool {
+        false
+    }
     /// What the program counter becomes on a branch to `addr`: architectures that ignore tag bits in addresses drop
     /// them here. Asked only when the address is outside the look-up keys' range.
     fn branch_address(&self, addr: u64) -> u64 {
