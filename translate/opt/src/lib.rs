@@ -17,12 +17,8 @@ use ir::{Guest, Region};
 pub type Pass = fn(&mut Region, &dyn Guest);
 
 /// The passes of the quick tier by name, in order.
-pub const PASSES: &[(&str, Pass)] = &[
-    ("fold", fold::run),
-    ("dead", dead::run),
-    ("flag-parts", flag_parts::run),
-    ("defer", defer::run),
-];
+pub const PASSES: &[(&str, Pass)] =
+    &[("fold", fold::run), ("dead", dead::run), ("flag-parts", flag_parts::run), ("defer", defer::run)];
 
 /// Runs all passes.
 pub fn run(region: &mut Region, guest: &dyn Guest) {
