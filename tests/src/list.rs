@@ -134,7 +134,7 @@ pub static GUESTS: &[Guest] = &[
         oracle_cpu: "max",
         abi: syscall_tables::Arch::X86_64,
         tree: None,
-        instructions: "integer, SSE to SSE4.2, AVX, FMA, F16C, AES, SHA; x87, AVX2 and AVX-512 not yet",
+        instructions: "integer, SSE to AVX-512 (without FP16), FMA, F16C, AES, SHA; x87 not yet",
     },
     Guest {
         name: "i386",

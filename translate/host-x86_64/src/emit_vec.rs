@@ -43,6 +43,11 @@ fn shuffle(bytes: impl IntoIterator<Item = u8>) -> u128 {
     v
 }
 
+/// Saturating arithmetic that leaves the sticky flag as it is.
+fn quiet(inst: &Inst) -> bool {
+    inst.imm == 1 && matches!(inst.op, Op::VQaddS | Op::VQaddU | Op::VQsubS | Op::VQsubU)
+}
+
 fn pick(lane: Size, rows: [V; 4]) -> Option<V> {
     rows.get(lane as usize).copied()
 }
@@ -196,7 +201,7 @@ impl VecCx<'_> {
                 self.permute(inst, shape, d, s)
                     || self.widen(inst, shape, d, s)
                     || self.reduce(inst, shape, d, s)
-                    || self.saturating(inst, shape, d, s)
+                    || !quiet(inst) && self.saturating(inst, shape, d, s)
             }
         }
     }
@@ -311,6 +316,10 @@ impl VecCx<'_> {
                     self.a.v3(Pandn, t1, a, c);
                     self.a.v3(Por, d, t0, t1);
                 }
+            }
+            Op::FRcp14 if self.evex() => self.a.v2(if lane == Size::D { Vrcp14pd } else { Vrcp14ps }, d, a),
+            Op::FRsqrt14 if self.evex() => {
+                self.a.v2(if lane == Size::D { Vrsqrt14pd } else { Vrsqrt14ps }, d, a)
             }
             Op::FRcp => self.v2(Rcpps, d, a),
             Op::FRsqrt => self.v2(Rsqrtps, d, a),

@@ -283,7 +283,8 @@ impl Host {
             enter(h, REGION_AT.load(Relaxed) + host.entries[0].1 as u64);
             std::ptr::copy_nonoverlapping(MEMORY.start as *const u8, m.memory.as_mut_ptr(), m.memory.len());
             std::ptr::copy_nonoverlapping(base.add(GUEST_OFFSET), m.state.as_mut_ptr(), m.state.len());
-            m.fp.flags = (*h).fp_flags | self.backend.fpcr_flags((*h).guest_fpcr);
+            // These guests do not look at denormal operands.
+            m.fp.flags = (*h).fp_flags | self.backend.fpcr_flags((*h).guest_fpcr) & !0x80;
             m.fp.round = (*h).fp_round;
             m.fp.sat = (*h).sat;
             ((*h).exit_code, (*h).pc, text)

@@ -699,6 +699,10 @@ ops! {
     FRcp "frcp" (V) -> V, Vec, Pure;
     /// Estimate of the reciprocal square root, likewise
     FRsqrt "frsqrt" (V) -> V, Vec, Pure;
+    /// Reciprocal estimate with an error below 2^-14, S or D lanes: what the host's own instruction gives, if it has one
+    FRcp14 "frcp14" (V) -> V, Vec, Pure;
+    /// Estimate of the reciprocal square root, likewise
+    FRsqrt14 "frsqrt14" (V) -> V, Vec, Pure;
     /// 2 - a*b fused (Arm FRECPS)
     FRecps "frecps" (V, V) -> V, Fp, Sticky;
     /// (3 - a*b) / 2 fused (Arm FRSQRTS)

@@ -772,6 +772,7 @@ impl RegionMaker<'_> {
                     | Op::VClz
                     | Op::VCls
                     | Op::VMul => &[B, H, S],
+                    Op::FRcp14 | Op::FRsqrt14 => &[S, D],
                     Op::FNeg | Op::FAbs => &[H, S, D],
                     _ => &[B, H, S, D],
                 };

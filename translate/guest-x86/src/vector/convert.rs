@@ -273,6 +273,13 @@ impl Tr<'_> {
         parts: &[Val],
     ) {
         let bytes = lane.bytes() as u32 * lanes;
+        if parts.len() > 1 {
+            let k = match mask {
+                Some(m) => m.k,
+                None => self.b.const64(u64::MAX),
+            };
+            self.probe_store(ea, lane, lanes * parts.len() as u32, k);
+        }
         for (c, &v) in parts.iter().enumerate() {
             let c = c as u32;
             match mask {
@@ -361,7 +368,7 @@ impl Tr<'_> {
 }
 
 /// Chunks of the vector that a broadcast memory operand stands for.
-fn broadcast_chunks(insn: &Instruction) -> u32 {
+pub(super) fn broadcast_chunks(insn: &Instruction) -> u32 {
     let m = format!("{:?}", insn.memory_size());
     if m.starts_with("Broadcast128") {
         1

@@ -2,7 +2,7 @@
 //!
 //! Each takes up to three vectors and a word; see [`super::rows`] for what the word holds.
 
-use super::{helpers_fp, helpers_int, helpers_state, helpers_string};
+use super::{helpers_fp, helpers_int, helpers_state, helpers_string, helpers_wide};
 use crate::cpu::{self, trap};
 use crate::helpers::VECTOR;
 use ir::{HelperDesc, HelperId, Machine, SlotSet, Stop, TrapKind};
@@ -38,6 +38,7 @@ macro_rules! table {
 table! {
     MASKED_LOAD "masked_load" Memory masked_load;
     MASKED_STORE "masked_store" Memory masked_store;
+    PROBE_STORE "probe_store" Memory probe_store;
     CHECK_EXCEPTIONS "check_exceptions" Memory check_exceptions;
     CHECK_MXCSR "check_mxcsr" Memory check_mxcsr;
     SAVE_STATE "save_state" All helpers_state::save;
@@ -61,6 +62,28 @@ table! {
     SINGLE_TO_LONG "single_to_long" Fp helpers_fp::single_to_long;
     LONG_TO_SINGLE "long_to_single" Fp helpers_fp::long_to_single;
     TO_BF16 "to_bf16" Pure helpers_fp::to_bf16;
+    DOUBLE_SAD "double_sad" Pure helpers_wide::double_sad;
+    SHUFFLE_BITS "shuffle_bits" Pure helpers_wide::shuffle_bits;
+    MULTI_SHIFT "multi_shift" Pure helpers_wide::multi_shift;
+    DOUBLE_LEFT "double_left" Pure helpers_wide::double_left;
+    DOUBLE_RIGHT "double_right" Pure helpers_wide::double_right;
+    DOT_BYTES_SATURATING "dot_bytes_saturating" Pure helpers_wide::dot_bytes_saturating;
+    DOT_WORDS_SATURATING "dot_words_saturating" Pure helpers_wide::dot_words_saturating;
+    MADD52_LOW "madd52_low" Pure helpers_wide::madd52_low;
+    MADD52_HIGH "madd52_high" Pure helpers_wide::madd52_high;
+    DOT_BF16 "dot_bf16" Pure helpers_wide::dot_bf16;
+    CONFLICT "conflict" Pure helpers_wide::conflict;
+    COMPRESS "compress" All helpers_wide::compress;
+    EXPAND "expand" All helpers_wide::expand;
+    GATHER "gather" All helpers_wide::gather;
+    ROUND_SCALE "round_scale" Fp helpers_fp::round_scale;
+    REDUCE "reduce" Fp helpers_fp::reduce;
+    GET_EXP "get_exp" Fp helpers_fp::get_exp;
+    GET_MANT "get_mant" Fp helpers_fp::get_mant;
+    SCALE "scale" Fp helpers_fp::scale;
+    RANGE "range" Fp helpers_fp::range;
+    FIXUP "fixup" Fp helpers_fp::fixup;
+    CLASSIFY "classify" Pure helpers_fp::classify;
     STRING_INDEX "string_index" Pure helpers_string::index;
     STRING_MASK "string_mask" Pure helpers_string::mask;
 }
@@ -83,9 +106,9 @@ pub(crate) fn helpers() -> Vec<HelperDesc> {
         .collect()
 }
 
-/// Bits 32 to 35 of a mask are the low bits of an address that must be aligned.
+/// Bits 32 to 35 of a mask are the low bits of an address that must be aligned, if anything is accessed.
 fn check_alignment(addr: u64, bits: u64) -> Result<(), Stop> {
-    if bits >> 32 & 15 != 0 { Err(Stop::Align { addr }) } else { Ok(()) }
+    if bits & 0xffff != 0 && bits >> 32 & 15 != 0 { Err(Stop::Align { addr }) } else { Ok(()) }
 }
 
 /// (address, mask, lane log2 | lanes << 8): the elements whose bits are set, the others zero.
@@ -116,6 +139,20 @@ fn masked_store(m: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
             m.store(addr.wrapping_add((i * size) as u64), &value[i * size..(i + run) * size])?;
         }
         i += run.max(1);
+    }
+    Ok(0)
+}
+
+/// (address, mask, lane log2 | lanes << 8): the fault that a masked store of more than one access would have, before any.
+fn probe_store(m: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
+    let (addr, bits, what) = (a[0] as u64, a[1] as u64, a[2] as u32);
+    let (size, lanes) = (1usize << (what & 7), what as usize >> 8);
+    let mut there = [0; 16];
+    for i in (0..lanes).filter(|i| bits >> i & 1 != 0) {
+        m.load(addr.wrapping_add((i * size) as u64), &mut there[..size]).map_err(|stop| match stop {
+            Stop::Fault { addr, .. } => Stop::Fault { addr, write: true },
+            other => other,
+        })?;
     }
     Ok(0)
 }

@@ -5,8 +5,6 @@
 //! does not fit has a function of its own: moves (`moves.rs`), what crosses chunks (`cross.rs`), mask registers (`masks.rs`),
 //! conversions between widths (`convert.rs`), state (`state.rs`). What has no operation in the IR is a helper (`helpers.rs`).
 
-#![allow(dead_code, reason = "the rows of the wide groups follow")]
-
 mod convert;
 mod cross;
 mod helpers;
@@ -14,6 +12,7 @@ mod helpers_fp;
 mod helpers_int;
 mod helpers_state;
 mod helpers_string;
+mod helpers_wide;
 mod masks;
 mod moves;
 mod operand;

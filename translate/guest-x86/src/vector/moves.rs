@@ -1,7 +1,7 @@
 //! Moves: whole registers, parts of them, non-temporal and masked stores.
 
 use super::helpers;
-use super::operand::{Mask, chunks_of, full, is_legacy, number, real_operands};
+use super::operand::{chunks_of, full, is_legacy, number, real_operands};
 use crate::cpu;
 use crate::operand::{Ea, address_bits, segment};
 use crate::trans::{Flow, Tr};
@@ -111,7 +111,9 @@ impl Tr<'_> {
             self.masked_store(ea, lane, chunks, m.k, |t, c| t.chunk(n, c), aligned);
             return;
         }
-        for c in 0..chunks {
+        for i in 0..chunks {
+            // From the top down: one that leaves its page then faults before anything is written.
+            let c = if aligned { i } else { chunks - 1 - i };
             let v = self.chunk(n, c);
             self.vstore(Q, ea, 16 * c, aligned && c == 0, v);
         }
@@ -147,6 +149,13 @@ impl Tr<'_> {
             let what = self.b.const32(lane as u32 | lanes << 8);
             self.call(helpers::id(helpers::MASKED_STORE), Type::Void, &[addr, v, bits, what]);
         }
+    }
+
+    /// The fault of a masked store that is made in parts.
+    pub(super) fn probe_store(&mut self, ea: Ea, lane: Size, lanes: u32, k: Val) {
+        let addr = self.flat(ea);
+        let what = self.b.const32(lane as u32 | lanes << 8);
+        self.call(helpers::id(helpers::PROBE_STORE), Type::Void, &[addr, k, what]);
     }
 
     /// movd, movq.
@@ -209,7 +218,8 @@ impl Tr<'_> {
             let v = match mask {
                 None => self.vload(lane, ea, 0, false),
                 Some(m) => {
-                    let v = self.masked_load(ea, 0, lane, 1, m.k);
+                    let bit = self.b.ubfx(m.k, 0, 1);
+                    let v = self.masked_load(ea, 0, lane, 1, bit);
                     let v = self.masked_scalar(m, dst, lane, v);
                     self.b.vop(Op::VLow, Shape::scalar(lane), &[v], 0)
                 }
@@ -255,27 +265,13 @@ impl Tr<'_> {
     }
 
     fn duplicate(&mut self, insn: &Instruction) {
-        let mask = self.write_mask(insn);
         let dst = insn.op0_register();
         let chunks = chunks_of(dst);
-        let values = if insn.op1_kind() == OpKind::Register || chunks > 1 {
-            self.source(insn, 1, D, chunks, false, mask)
-        } else {
-            let any = mask.map(|m| Mask { k: self.any_of(m.k, 2), ..m });
-            self.source(insn, 1, D, 1, true, any)
-        };
+        // Memory is read whatever the mask is.
+        let low = insn.op1_kind() == OpKind::Memory && chunks == 1;
+        let values = self.source(insn, 1, D, chunks, low, None);
         let values = values.iter().map(|&v| self.b.vop(Op::VDupLane, full(D), &[v], 0)).collect();
         self.write_result(insn, D, values);
-    }
-
-    /// 1 if any of the low `n` bits is set.
-    fn any_of(&mut self, k: Val, n: u32) -> Val {
-        let mut v = self.b.ubfx(k, 0, 1);
-        for i in 1..n {
-            let bit = self.b.ubfx(k, i, 1);
-            v = self.b.or(v, bit);
-        }
-        v
     }
 
     /// Top bits of the lanes as an integer.

@@ -235,20 +235,26 @@ impl Tr<'_> {
         }
         let ea = self.ea(insn);
         if insn.is_broadcast() {
+            // An element is not always as wide as a lane of the result.
+            let bytes = insn.memory_size().size() as u32;
+            let unit = Size::from_log2(bytes.trailing_zeros()).unwrap_or(lane);
             let v = match mask {
-                None => self.vload(lane, ea, 0, false),
+                None => self.vload(unit, ea, 0, false),
                 Some(m) => {
                     let any = self.any_bit(m.k, chunks * u32::from(full(lane).lanes));
-                    self.masked_load(ea, 0, lane, 1, any)
+                    self.masked_load(ea, 0, unit, 1, any)
                 }
             };
-            let v = self.b.vop(Op::VDupLane, full(lane), &[v], 0);
+            let v = self.b.vop(Op::VDupLane, full(unit), &[v], 0);
             return vec![v; chunks as usize];
         }
         if scalar {
             return vec![match mask {
                 None => self.vload(lane, ea, 0, false),
-                Some(m) => self.masked_load(ea, 0, lane, 1, m.k),
+                Some(m) => {
+                    let bit = self.b.ubfx(m.k, 0, 1);
+                    self.masked_load(ea, 0, lane, 1, bit)
+                }
             }];
         }
         let aligned = is_legacy(insn) && !self.unaligned_allowed(insn);

@@ -61,12 +61,14 @@ pub(super) struct Row {
     pub to_mask: bool,
     /// Raises floating-point exceptions.
     pub fp: bool,
+    /// Memory is read whole, whatever the mask is: result lanes come from other lanes.
+    pub whole: bool,
 }
 
 impl Row {
     pub fn new(n: u32, lane: Size, emit: Emit) -> Row {
         let fp = matches!(emit, Emit::Fp(..) | Emit::Fused(..) | Emit::FpCall(_));
-        Row { n, lane, emit, scalar: false, count: false, to_mask: false, fp }
+        Row { n, lane, emit, scalar: false, count: false, to_mask: false, fp, whole: false }
     }
     pub fn scalar(self) -> Row {
         Row { scalar: true, ..self }
@@ -76,6 +78,9 @@ impl Row {
     }
     pub fn mask(self) -> Row {
         Row { to_mask: true, ..self }
+    }
+    pub fn whole(self) -> Row {
+        Row { whole: true, ..self }
     }
     pub fn fp(self) -> Row {
         Row { fp: true, ..self }
@@ -109,12 +114,15 @@ impl Tr<'_> {
                 .max()
                 .unwrap_or(1)
         };
+        let chunks =
+            if row.to_mask && !row.scalar { self.compared_chunks(insn, real, chunks) } else { chunks };
+        let read = if row.whole { None } else { mask };
         let sources: Vec<Vec<Val>> = (0..row.n)
             .map(|i| {
                 if row.count && i == 1 {
                     self.count_source(insn, first + i, chunks)
                 } else {
-                    self.source(insn, first + i, lane, chunks, row.scalar, mask)
+                    self.source(insn, first + i, lane, chunks, row.scalar, read)
                 }
             })
             .collect();
@@ -124,7 +132,7 @@ impl Tr<'_> {
         for c in 0..chunks {
             let mut args: Vec<Val> = sources.iter().map(|s| s[c as usize]).collect();
             if let (true, Some(m)) = (row.fp, mask) {
-                self.defuse(&mut args, m, lane, c);
+                self.defuse(row, &mut args, m, lane, c);
             }
             let cx = Cx {
                 imm: imm8(insn),
@@ -153,7 +161,7 @@ impl Tr<'_> {
             };
             if !(keeps && mask.is_none()) {
                 // The operand that the upper part comes from.
-                let upper = if row.n == 3 || is_legacy(insn) { 0 } else { 1 };
+                let upper = if matches!(row.emit, Emit::Fused(..)) || is_legacy(insn) { 0 } else { 1 };
                 let upper = self.chunk(number(insn.op_register(upper)), 0);
                 let whole = self.b.vop(Op::VInsLane, Shape::scalar(lane), &[upper, r], 0);
                 self.write_chunks(insn, dst, &[whole]);
@@ -165,6 +173,21 @@ impl Tr<'_> {
         let results = self.masked(mask, dst, lane, results);
         self.write_chunks(insn, dst, &results);
         Flow::Next
+    }
+
+    /// Chunks of an instruction whose only vector may be in memory.
+    fn compared_chunks(&self, insn: &Instruction, real: u32, chunks: u32) -> u32 {
+        let vectors = (0..real).any(|i| {
+            let r = insn.op_register(i);
+            insn.op_kind(i) == OpKind::Register && (r.is_xmm() || r.is_ymm() || r.is_zmm())
+        });
+        if vectors {
+            chunks
+        } else if insn.is_broadcast() {
+            super::convert::broadcast_chunks(insn)
+        } else {
+            (insn.memory_size().size() as u32 / 16).max(1)
+        }
     }
 
     /// Lane 0 under a mask.
@@ -179,9 +202,11 @@ impl Tr<'_> {
     }
 
     /// Lanes that are masked off become ones, on which no operation raises anything.
-    fn defuse(&mut self, args: &mut [Val], m: Mask, lane: Size, c: u32) {
+    fn defuse(&mut self, row: &Row, args: &mut [Val], m: Mask, lane: Size, c: u32) {
         let v = self.lane_mask(m.k, lane, c);
         let one = match lane {
+            // Only of quiet NaNs can fix-ups not raise anything.
+            _ if matches!(row.emit, Emit::FpCall(helpers::FIXUP)) => u64::MAX,
             Size::H => 0x3c00_3c00_3c00_3c00,
             Size::S => 0x3f80_0000_3f80_0000,
             _ => 0x3ff0_0000_0000_0000,

@@ -94,9 +94,9 @@ pub(super) fn row(insn: &Instruction) -> Option<Row> {
         Pmulhrsw | Vpmulhrsw => two(Op::VMulHR, H),
         Pmuludq | Vpmuludq => two(Op::VMulLoU, D),
         Pmuldq | Vpmuldq => two(Op::VMulLoS, D),
-        Pmaddwd | Vpmaddwd => two(Op::VMaddS, S),
-        Pmaddubsw | Vpmaddubsw => two(Op::VMaddUs, H),
-        Psadbw | Vpsadbw => two(Op::VSad, D),
+        Pmaddwd | Vpmaddwd => two(Op::VMaddS, S).whole(),
+        Pmaddubsw | Vpmaddubsw => two(Op::VMaddUs, H).whole(),
+        Psadbw | Vpsadbw => two(Op::VSad, D).whole(),
         Pabsb | Vpabsb => one(Op::VAbs, B),
         Pabsw | Vpabsw => one(Op::VAbs, H),
         Pabsd | Vpabsd => one(Op::VAbs, S),
@@ -202,46 +202,51 @@ pub(super) fn row(insn: &Instruction) -> Option<Row> {
         Vpshrdd => f2(S, |t, cx, a| double_shift(t, cx, a, false)),
         Vpshrdq => f2(D, |t, cx, a| double_shift(t, cx, a, false)),
         // Shuffles inside a chunk.
-        Pshufb | Vpshufb => two(Op::VShufB, B),
-        Pshufd | Vpshufd => f1(S, |t, cx, a| t.perm(S, &fours(cx.imm), a[0], a[0])),
+        Pshufb | Vpshufb => two(Op::VShufB, B).whole(),
+        Pshufd | Vpshufd => f1(S, |t, cx, a| t.perm(S, &fours(cx.imm), a[0], a[0])).whole(),
         Pshuflw | Vpshuflw => f1(H, |t, cx, a| {
             let i = fours(cx.imm);
             t.perm(H, &[i[0], i[1], i[2], i[3], 4, 5, 6, 7], a[0], a[0])
-        }),
+        })
+        .whole(),
         Pshufhw | Vpshufhw => f1(H, |t, cx, a| {
             let i = fours(cx.imm).map(|x| x + 4);
             t.perm(H, &[0, 1, 2, 3, i[0], i[1], i[2], i[3]], a[0], a[0])
-        }),
+        })
+        .whole(),
         Shufps | Vshufps => f2(S, |t, cx, a| {
             let i = fours(cx.imm);
             t.perm(S, &[i[0], i[1], i[2] + 4, i[3] + 4], a[0], a[1])
-        }),
+        })
+        .whole(),
         Shufpd | Vshufpd => f2(D, |t, cx, a| {
             let i = cx.imm >> (2 * cx.chunk);
             t.perm(D, &[i & 1, 2 + (i >> 1 & 1)], a[0], a[1])
-        }),
-        Vpermilps if imm => f1(S, |t, cx, a| t.perm(S, &fours(cx.imm), a[0], a[0])),
+        })
+        .whole(),
+        Vpermilps if imm => f1(S, |t, cx, a| t.perm(S, &fours(cx.imm), a[0], a[0])).whole(),
         Vpermilpd if imm => f1(D, |t, cx, a| {
             let i = cx.imm >> (2 * cx.chunk);
             t.perm(D, &[i & 1, i >> 1 & 1], a[0], a[0])
-        }),
-        Vpermilps => f2(S, |t, cx, a| lane_call(t, cx, h::PERMUTE_IN_LANE, a)),
-        Vpermilpd => f2(D, |t, cx, a| lane_call(t, cx, h::PERMUTE_IN_LANE, a)),
-        Punpcklbw | Vpunpcklbw => two(Op::VZip1, B),
-        Punpcklwd | Vpunpcklwd => two(Op::VZip1, H),
-        Punpckldq | Vpunpckldq | Unpcklps | Vunpcklps => two(Op::VZip1, S),
-        Punpcklqdq | Vpunpcklqdq | Unpcklpd | Vunpcklpd => two(Op::VZip1, D),
-        Punpckhbw | Vpunpckhbw => two(Op::VZip2, B),
-        Punpckhwd | Vpunpckhwd => two(Op::VZip2, H),
-        Punpckhdq | Vpunpckhdq | Unpckhps | Vunpckhps => two(Op::VZip2, S),
-        Punpckhqdq | Vpunpckhqdq | Unpckhpd | Vunpckhpd => two(Op::VZip2, D),
-        Packsswb | Vpacksswb => two(Op::VPackS, B),
-        Packssdw | Vpackssdw => two(Op::VPackS, H),
-        Packuswb | Vpackuswb => two(Op::VPackU, B),
-        Packusdw | Vpackusdw => two(Op::VPackU, H),
-        Palignr | Vpalignr => f2(B, |t, cx, a| align(t, cx.imm, a)),
-        Movsldup | Vmovsldup => f1(S, |t, _, a| t.perm(S, &[0, 0, 2, 2], a[0], a[0])),
-        Movshdup | Vmovshdup => f1(S, |t, _, a| t.perm(S, &[1, 1, 3, 3], a[0], a[0])),
+        })
+        .whole(),
+        Vpermilps => f2(S, |t, cx, a| lane_call(t, cx, h::PERMUTE_IN_LANE, a)).whole(),
+        Vpermilpd => f2(D, |t, cx, a| lane_call(t, cx, h::PERMUTE_IN_LANE, a)).whole(),
+        Punpcklbw | Vpunpcklbw => two(Op::VZip1, B).whole(),
+        Punpcklwd | Vpunpcklwd => two(Op::VZip1, H).whole(),
+        Punpckldq | Vpunpckldq | Unpcklps | Vunpcklps => two(Op::VZip1, S).whole(),
+        Punpcklqdq | Vpunpcklqdq | Unpcklpd | Vunpcklpd => two(Op::VZip1, D).whole(),
+        Punpckhbw | Vpunpckhbw => two(Op::VZip2, B).whole(),
+        Punpckhwd | Vpunpckhwd => two(Op::VZip2, H).whole(),
+        Punpckhdq | Vpunpckhdq | Unpckhps | Vunpckhps => two(Op::VZip2, S).whole(),
+        Punpckhqdq | Vpunpckhqdq | Unpckhpd | Vunpckhpd => two(Op::VZip2, D).whole(),
+        Packsswb | Vpacksswb => two(Op::VPackS, B).whole(),
+        Packssdw | Vpackssdw => two(Op::VPackS, H).whole(),
+        Packuswb | Vpackuswb => two(Op::VPackU, B).whole(),
+        Packusdw | Vpackusdw => two(Op::VPackU, H).whole(),
+        Palignr | Vpalignr => f2(B, |t, cx, a| align(t, cx.imm, a)).whole(),
+        Movsldup | Vmovsldup => f1(S, |t, _, a| t.perm(S, &[0, 0, 2, 2], a[0], a[0])).whole(),
+        Movshdup | Vmovshdup => f1(S, |t, _, a| t.perm(S, &[1, 1, 3, 3], a[0], a[0])).whole(),
         Pblendw | Vpblendw => f2(H, |t, cx, a| blend(t, H, cx.imm, a)),
         Blendps | Vblendps | Vpblendd => f2(S, |t, cx, a| blend(t, S, cx.imm >> (4 * cx.chunk), a)),
         Blendpd | Vblendpd => f2(D, |t, cx, a| blend(t, D, cx.imm >> (2 * cx.chunk), a)),
@@ -283,8 +288,8 @@ pub(super) fn row(insn: &Instruction) -> Option<Row> {
         Sha256msg1 => call(2, h::SHA256_MSG1, S),
         Sha256msg2 => call(2, h::SHA256_MSG2, S),
         Gf2p8mulb | Vgf2p8mulb => call(2, h::GF_MUL, B),
-        Gf2p8affineqb | Vgf2p8affineqb => call(2, h::GF_AFFINE, if evex { D } else { B }),
-        Gf2p8affineinvqb | Vgf2p8affineinvqb => call(2, h::GF_AFFINE_INV, if evex { D } else { B }),
+        Gf2p8affineqb | Vgf2p8affineqb => call(2, h::GF_AFFINE, B).whole(),
+        Gf2p8affineinvqb | Vgf2p8affineinvqb => call(2, h::GF_AFFINE_INV, B).whole(),
         // Floating point.
         Addps | Vaddps => fp(2, Op::FAdd, S),
         Addpd | Vaddpd => fp(2, Op::FAdd, D),
@@ -334,6 +339,60 @@ pub(super) fn row(insn: &Instruction) -> Option<Row> {
         Roundpd | Vroundpd => f1(D, round).fp(),
         Roundss | Vroundss => f1(S, round).fp().scalar(),
         Roundsd | Vroundsd => f1(D, round).fp().scalar(),
+        Vdbpsadbw => call(2, h::DOUBLE_SAD, H).whole(),
+        Vpshufbitqmb => call(2, h::SHUFFLE_BITS, B).mask(),
+        Vpshldvw => f3(H, |t, cx, a| lane_call(t, cx, h::DOUBLE_LEFT, a)),
+        Vpshldvd => f3(S, |t, cx, a| lane_call(t, cx, h::DOUBLE_LEFT, a)),
+        Vpshldvq => f3(D, |t, cx, a| lane_call(t, cx, h::DOUBLE_LEFT, a)),
+        Vpshrdvw => f3(H, |t, cx, a| lane_call(t, cx, h::DOUBLE_RIGHT, a)),
+        Vpshrdvd => f3(S, |t, cx, a| lane_call(t, cx, h::DOUBLE_RIGHT, a)),
+        Vpshrdvq => f3(D, |t, cx, a| lane_call(t, cx, h::DOUBLE_RIGHT, a)),
+        Vpmultishiftqb => call(2, h::MULTI_SHIFT, B).whole(),
+        Vpdpbusds => call(3, h::DOT_BYTES_SATURATING, S),
+        Vpdpwssds => call(3, h::DOT_WORDS_SATURATING, S),
+        Vpmadd52luq => call(3, h::MADD52_LOW, D),
+        Vpmadd52huq => call(3, h::MADD52_HIGH, D),
+        Vdpbf16ps => call(3, h::DOT_BF16, S),
+        Vrndscaleps => fcall(1, h::ROUND_SCALE, S),
+        Vrndscalepd => fcall(1, h::ROUND_SCALE, D),
+        Vrndscaless => fcall(1, h::ROUND_SCALE, S).scalar(),
+        Vrndscalesd => fcall(1, h::ROUND_SCALE, D).scalar(),
+        Vreduceps => fcall(1, h::REDUCE, S),
+        Vreducepd => fcall(1, h::REDUCE, D),
+        Vreducess => fcall(1, h::REDUCE, S).scalar(),
+        Vreducesd => fcall(1, h::REDUCE, D).scalar(),
+        Vgetexpps => fcall(1, h::GET_EXP, S),
+        Vgetexppd => fcall(1, h::GET_EXP, D),
+        Vgetexpss => fcall(1, h::GET_EXP, S).scalar(),
+        Vgetexpsd => fcall(1, h::GET_EXP, D).scalar(),
+        Vgetmantps => fcall(1, h::GET_MANT, S),
+        Vgetmantpd => fcall(1, h::GET_MANT, D),
+        Vgetmantss => fcall(1, h::GET_MANT, S).scalar(),
+        Vgetmantsd => fcall(1, h::GET_MANT, D).scalar(),
+        Vscalefps => fcall(2, h::SCALE, S),
+        Vscalefpd => fcall(2, h::SCALE, D),
+        Vscalefss => fcall(2, h::SCALE, S).scalar(),
+        Vscalefsd => fcall(2, h::SCALE, D).scalar(),
+        Vrcp14ps => f1(S, |t, cx, a| estimate(t, cx, Op::FRcp14, a[0])),
+        Vrcp14pd => f1(D, |t, cx, a| estimate(t, cx, Op::FRcp14, a[0])),
+        Vrcp14ss => f1(S, |t, cx, a| estimate(t, cx, Op::FRcp14, a[0])).scalar(),
+        Vrcp14sd => f1(D, |t, cx, a| estimate(t, cx, Op::FRcp14, a[0])).scalar(),
+        Vrsqrt14ps => f1(S, |t, cx, a| estimate(t, cx, Op::FRsqrt14, a[0])),
+        Vrsqrt14pd => f1(D, |t, cx, a| estimate(t, cx, Op::FRsqrt14, a[0])),
+        Vrsqrt14ss => f1(S, |t, cx, a| estimate(t, cx, Op::FRsqrt14, a[0])).scalar(),
+        Vrsqrt14sd => f1(D, |t, cx, a| estimate(t, cx, Op::FRsqrt14, a[0])).scalar(),
+        Vrangeps => fcall(2, h::RANGE, S),
+        Vrangepd => fcall(2, h::RANGE, D),
+        Vrangess => fcall(2, h::RANGE, S).scalar(),
+        Vrangesd => fcall(2, h::RANGE, D).scalar(),
+        Vfixupimmps => fcall(3, h::FIXUP, S),
+        Vfixupimmpd => fcall(3, h::FIXUP, D),
+        Vfixupimmss => fcall(3, h::FIXUP, S).scalar(),
+        Vfixupimmsd => fcall(3, h::FIXUP, D).scalar(),
+        Vfpclassps => class(S),
+        Vfpclasspd => class(D),
+        Vfpclassss => class(S).scalar(),
+        Vfpclasssd => class(D).scalar(),
         // Conversions between lanes of one width.
         Cvtdq2ps | Vcvtdq2ps => f1(S, |t, cx, a| convert(t, cx, Op::VSToF, cx.round, a[0])).fp(),
         Vcvtudq2ps => f1(S, |t, cx, a| convert(t, cx, Op::VUToF, cx.round, a[0])).fp(),
@@ -359,6 +418,11 @@ fn xor(insn: &Instruction, lane: Size) -> Row {
         && insn.op_kind(real - 1) == OpKind::Register
         && insn.op_register(real - 1) == insn.op_register(real - 2);
     if same { f2(lane, |t, _, _| t.vzero()) } else { two(Op::VXor, lane) }
+}
+
+fn class(lane: Size) -> Row {
+    // It looks at the operand's bits only and raises nothing.
+    Row { fp: false, ..fcall(1, h::CLASSIFY, lane) }.mask()
 }
 
 /// A fused multiply-add by its mnemonic: vf[n]m{add,sub,addsub,subadd}{132,213,231}{ps,pd,ss,sd}.
@@ -572,6 +636,24 @@ fn convert(t: &mut Tr<'_>, cx: &Cx, op: Op, round: Round, a: Val) -> Val {
     t.b.fcvt(op, Type::V128, fp, cx.lane, a, 0)
 }
 
+/// An estimate, under DAZ of zero for a denormal.
+fn estimate(t: &mut Tr<'_>, cx: &Cx, op: Op, a: Val) -> Val {
+    let shape = full(cx.lane);
+    let mut a = a;
+    if t.fp_rules().flush_in {
+        let (exponent, sign) = if cx.lane == S {
+            (0x7f80_0000_7f80_0000, 0x8000_0000_8000_0000)
+        } else {
+            (0x7ff0_0000_0000_0000, 1 << 63)
+        };
+        let (exponent, sign) = (t.b.vconst(exponent, true), t.b.vconst(sign, true));
+        let tiny = t.b.vop(Op::VTst, shape, &[a, exponent], 0);
+        let zero = t.b.vop(Op::VAnd, shape, &[a, sign], 0);
+        a = t.b.vop(Op::VBsl, shape, &[tiny, a, zero], 0);
+    }
+    t.b.vop(op, shape, &[a], 0)
+}
+
 fn dot(t: &mut Tr<'_>, cx: &Cx, a: &[Val]) -> Val {
     let fp = t.fp(full(cx.lane), Round::Dynamic);
     let n = full(cx.lane).lanes;
@@ -583,11 +665,13 @@ fn dot(t: &mut Tr<'_>, cx: &Cx, a: &[Val]) -> Val {
     let x = t.perm(cx.lane, &chosen, a[0], a[0]);
     let y = t.perm(cx.lane, &chosen, a[1], a[1]);
     let mut sum = t.b.fop(Op::FMul, fp, &[x, y], 0);
-    let mut left = n;
-    while left > 1 {
-        sum = t.b.fop(Op::FPadd, fp, &[sum, sum], 0);
-        left /= 2;
+    sum = t.b.fop(Op::FPadd, fp, &[sum, sum], 0);
+    if n == 4 {
+        // Which of two NaNs comes out depends on the lane.
+        let x = t.perm(cx.lane, &[0, 0, 1, 1], sum, sum);
+        let y = t.perm(cx.lane, &[1, 1, 0, 0], sum, sum);
+        sum = t.b.fop(Op::FAdd, fp, &[x, y], 0);
     }
-    let out = pick(&|i| imm >> i & 1 != 0, &|_| 0);
+    let out = pick(&|i| imm >> i & 1 != 0, &|i| i);
     t.perm(cx.lane, &out, sum, sum)
 }

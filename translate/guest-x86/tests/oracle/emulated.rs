@@ -130,7 +130,7 @@ impl Subject {
             break exit;
         };
         RUNNING.set((std::ptr::null(), std::ptr::null_mut()));
-        let event = event(&c, exit);
+        let event = event(&c, exit, before.flags);
         let mut state = store(guest, &self.engine, &c, before);
         state.data = windows.data();
         self.cpu = Some(c);
@@ -146,7 +146,7 @@ impl Drop for Subject {
     }
 }
 
-fn event(c: &CpuState, exit: Exit) -> Event {
+fn event(c: &CpuState, exit: Exit, flags: u32) -> Event {
     let mut event = Event { vector: 255, error: None, address: 0, pc: c.pc() };
     match exit {
         Exit::Trap(TrapKind::Break, _) => (event.vector, event.error) = (3, Some(0)),
@@ -161,7 +161,8 @@ fn event(c: &CpuState, exit: Exit) -> Event {
             let f = c.fault();
             let canonical = (f.addr as i64) << 16 >> 16 == f.addr as i64;
             if f.align {
-                (event.vector, event.error) = (17, Some(0));
+                // An SSE operand, unless every access has to be aligned.
+                (event.vector, event.error) = (if flags & 1 << 18 != 0 { 17 } else { 13 }, Some(0));
             } else if canonical {
                 event.vector = 14;
                 event.address = f.addr;

@@ -151,7 +151,8 @@ impl Maker<'_> {
         }
     }
 
-    fn put_memory(&mut self, insn: &mut Instruction, n: u32) {
+    /// Sets operand `n` to a memory operand.
+    pub fn put_memory(&mut self, insn: &mut Instruction, n: u32) {
         let m = self.memory();
         insn.set_op_kind(n, OpKind::Memory);
         insn.set_memory_base(m.base);
@@ -305,7 +306,7 @@ impl Maker<'_> {
                 insn.set_op_kind(n, OpKind::NearBranch64);
                 insn.set_near_branch64(CODE + 16 + self.rng.below(64) as u64);
             }
-            _ => return false,
+            _ => return crate::vector::operand(self, insn, n, kind),
         }
         true
     }
@@ -354,6 +355,7 @@ impl Maker<'_> {
                     return None;
                 }
             }
+            crate::vector::decorate(self.rng, &mut insn);
             let mut encoder = Encoder::new(self.bits);
             if encoder.encode(&insn, CODE).is_err() {
                 continue;
@@ -421,7 +423,10 @@ impl Maker<'_> {
             let bit = self.rng.below(32 << 10) as i64 - (16 << 10);
             s.gpr[n] = if high == 0 { bit as u64 } else { bit as u32 as u64 | high };
         }
-        self.address(insn, &mut s);
+        crate::vector::prepare(self, insn, &mut s);
+        if !insn.memory_index().is_vector_register() {
+            self.address(insn, &mut s);
+        }
         if matches!(insn.mnemonic(), Mnemonic::Cmpxchg | Mnemonic::Cmpxchg8b | Mnemonic::Cmpxchg16b)
             && self.rng.one_in(2)
         {

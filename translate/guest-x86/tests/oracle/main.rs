@@ -9,6 +9,7 @@ mod forms;
 mod integer;
 mod native;
 mod state;
+mod vector;
 
 use forms::Maker;
 use guest_x86::models::Cpu;

@@ -98,7 +98,10 @@ pub fn differences(before: &State, want: &Outcome, got: &Outcome, extended: Exte
         (Some(a), Some(b)) => a != b,
         _ => false,
     };
-    if w.vector != g.vector || w.pc != g.pc || errors || w.vector == 14 && w.address != g.address {
+    // Which byte of a page a masked access names is the CPU's affair.
+    let same_page = extended == Extended::Yes && (w.address ^ g.address) < 4096;
+    let other_place = w.address != g.address && !same_page;
+    if w.vector != g.vector || w.pc != g.pc || errors || w.vector == 14 && other_place {
         out.push(format!("ended: want {w:x?} got {g:x?}"));
     }
     if let Some(at) = (0..DATA_SIZE).find(|&i| want.state.data[i] != got.state.data[i]) {
@@ -112,7 +115,8 @@ pub fn differences(before: &State, want: &Outcome, got: &Outcome, extended: Exte
         ));
     }
     if extended == Extended::Yes {
-        let compared = (0..416).chain(576..XSAVE);
+        // All but the mask of MXCSR, which is the CPU's and not state.
+        let compared = (0..28).chain(32..416).chain(576..XSAVE);
         let mut bad: Vec<usize> = compared.filter(|&i| want.state.xsave[i] != got.state.xsave[i]).collect();
         bad.dedup_by_key(|i| *i / 16);
         for at in bad.into_iter().take(6) {

@@ -546,6 +546,10 @@ rows! {
         Hsubpd = r("hsubpd", LX, Pp::P66, Map::M0f, 0x7d, Form::Rvm);
         Addsubps = r("addsubps", LX, Pp::F2, Map::M0f, 0xd0, Form::Rvm);
         Addsubpd = r("addsubpd", LX, Pp::P66, Map::M0f, 0xd0, Form::Rvm);
+        Vrcp14ps = r("vrcp14ps", E, Pp::P66, Map::M38, 0x4c, Form::Rm);
+        Vrcp14pd = r("vrcp14pd", E, Pp::P66, Map::M38, 0x4c, Form::Rm).ew();
+        Vrsqrt14ps = r("vrsqrt14ps", E, Pp::P66, Map::M38, 0x4e, Form::Rm);
+        Vrsqrt14pd = r("vrsqrt14pd", E, Pp::P66, Map::M38, 0x4e, Form::Rm).ew();
         Rcpps = r("rcpps", LX, Pp::N, Map::M0f, 0x53, Form::Rm);
         Rsqrtps = r("rsqrtps", LX, Pp::N, Map::M0f, 0x52, Form::Rm);
         Haddpd = r("haddpd", LX, Pp::P66, Map::M0f, 0x7c, Form::Rvm);

@@ -377,6 +377,8 @@ fn eval_vector(inst: &Inst, args: &[u128; 4], fp: &mut FpState) -> u128 {
         Op::VUrsqrte => vec::unsigned_estimate(s, a, true),
         Op::FRcp => map1(s, a, |x| float::host_estimate(x as u32, false).into()),
         Op::FRsqrt => map1(s, a, |x| float::host_estimate(x as u32, true).into()),
+        Op::FRcp14 => map1(s, a, |x| float::host_estimate_14(x, s.lane, false)),
+        Op::FRsqrt14 => map1(s, a, |x| float::host_estimate_14(x, s.lane, true)),
         Op::FNeg => map1(s, a, |x| x ^ 1 << (bits - 1)),
         Op::FAbs => map1(s, a, |x| x & !(1 << (bits - 1))),
         op => panic!("{op:?} is not an integer vector operation"),

@@ -436,3 +436,39 @@ pub(super) fn host_estimate(bits: u32, root: bool) -> u32 {
     let r = if r.is_subnormal() { f32::from_bits(sign) } else { r };
     if r.is_finite() { r.to_bits().wrapping_add(0x7ff) & !0xfff } else { r.to_bits() }
 }
+
+/// The host's estimate with 14 bits, where it has AVX-512.
+///
+/// # Safety
+/// The host has AVX-512F.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+#[allow(unsafe_code, reason = "the instructions need a host that has them")]
+unsafe fn wide_estimate(x: u64, lane: Size, root: bool) -> u64 {
+    use std::arch::x86_64::{
+        _mm_cvtsd_f64, _mm_cvtss_f32, _mm_rcp14_sd, _mm_rcp14_ss, _mm_rsqrt14_sd, _mm_rsqrt14_ss, _mm_set_sd,
+        _mm_set_ss,
+    };
+    if lane == Size::D {
+        let v = _mm_set_sd(f64::from_bits(x));
+        _mm_cvtsd_f64(if root { _mm_rsqrt14_sd(v, v) } else { _mm_rcp14_sd(v, v) }).to_bits()
+    } else {
+        let v = _mm_set_ss(f32::from_bits(x as u32));
+        u64::from(_mm_cvtss_f32(if root { _mm_rsqrt14_ss(v, v) } else { _mm_rcp14_ss(v, v) }).to_bits())
+    }
+}
+
+/// An estimate with 14 bits: the host's, or else the correctly rounded value.
+#[allow(unsafe_code, reason = "the instructions need a host that has them")]
+pub(super) fn host_estimate_14(x: u64, lane: Size, root: bool) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        // SAFETY: just found.
+        return unsafe { wide_estimate(x, lane, root) };
+    }
+    let f = format(lane);
+    let mut e = Env { nan: sf::NanRule::FirstOperand, negative_default_nan: true, ..Env::default() };
+    let one = ((1u64 << (f.exp_bits - 1)) - 1) << f.frac_bits;
+    let d = if root { sf::sqrt(&mut e, f, x) } else { x };
+    sf::div(&mut e, f, one, d)
+}
