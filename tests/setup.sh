@@ -44,8 +44,9 @@ setup_cross() {
     need riscv64-linux-gnu-gcc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
     need riscv64-linux-gnu-g++ g++-riscv64-linux-gnu libstdc++-12-dev-riscv64-cross
     need g++ g++
-    # 32-bit x86 programs.
-    [ -e /usr/lib32/libc.a ] || apt_install gcc-multilib g++-multilib
+    # Not gcc-multilib, which Debian allows beside no cross compiler.
+    need i686-linux-gnu-gcc gcc-i686-linux-gnu libc6-dev-i386-cross
+    need i686-linux-gnu-g++ g++-i686-linux-gnu libstdc++-12-dev-i386-cross
     need gdb-multiarch gdb-multiarch
     # The oracle of the instruction tests: without it they would compare nothing. Ours may stand first in PATH.
     [ -x /usr/bin/qemu-aarch64 ] || apt_install qemu-user

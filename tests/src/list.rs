@@ -138,8 +138,8 @@ pub static GUESTS: &[Guest] = &[
     },
     Guest {
         name: "i386",
-        triple: "x86_64-linux-gnu",
-        flags: &["-m32"],
+        triple: "i686-linux-gnu",
+        flags: &[],
         vectors: &[],
         hosted: false,
         static_pie: true,
@@ -180,8 +180,9 @@ impl Guest {
         path.exists().then_some(path)
     }
 
-    /// The root of the cross C library, for `-L`.
+    /// The root of the cross C library, for `-L`; the host's own compiler has the host's own.
     pub fn cross_root(&self) -> String {
-        format!("/usr/{}", self.triple)
+        let cross = format!("/usr/{}", self.triple);
+        if PathBuf::from(&cross).join("lib").exists() { cross } else { "/".to_owned() }
     }
 }
