@@ -154,7 +154,8 @@ impl C<'_> {
             self.mov_to(d, a);
             self.a.alu_i(Alu::And, sz, d, !k);
             self.def_int(i.ty, d);
-        } else if self.a.feat.vex() {
+        } else if self.a.feat.vex() && !self.wants_flags() {
+            // Its flags would lack the parity.
             let (rb, ra) = (self.gp(b), self.rm(a));
             let d = self.dst(&[a, b]);
             self.a.vex_rvm(VexRvm::Andn, sz, d, rb, ra);

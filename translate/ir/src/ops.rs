@@ -270,7 +270,7 @@ ops! {
     /// The flags of the operation that made the argument: the result of add, sub, adc, sbc, neg (as 0 - a), or of
     /// and, andn, or, xor (C = V = H = 0), or of shl, shr, sar by other than zero (C the last bit shifted out, V the
     /// change of the sign that the first step makes, H = 0), or of the narrow form of these, whose flags are those of
-    /// the narrow width. P is unspecified for andn. imm = 1: C is turned round. The `flags` of one result all have the
+    /// the narrow width. imm = 1: C is turned round. The `flags` of one result all have the
     /// same imm.
     FlagsOf "flags" (Any) -> F, None, Pure;
     /// the flags of b named in imm (bits as in [`crate::state::flags_to_mem`]'s argument), the other flags of a

@@ -918,7 +918,7 @@ mod tests {
         refuse("%0 = const.i64 0x1\n%1 = add.i64 %0, %1", "later");
         refuse("%0 = const.i64 0x1\n%1 = add.i32 %0, %0", "differ");
         refuse("%0 = const.i64 0x1\n%1 = trunc.i32 %0\n%2 = add.i64 %0, %1", "different types");
-        refuse("%0 = const.i64 0x1\n%1 = or.i64 %0, %0\n%2 = flags.flags %1", "has none");
+        refuse("%0 = const.i64 0x1\n%1 = mul.i64 %0, %0\n%2 = flags.flags %1", "has none");
         refuse("%0 = get.v128 v0\n%1 = vshri.v128 8b %0", "immediate");
         refuse("%0 = get.v128 v0\n%1 = vadd.v128 9h %0, %0", "lanes");
         refuse("%0 = const.i64 0x1\n%1 = load.i32 d %0", "wider");

@@ -250,6 +250,8 @@ fn shape_of_op(inst: &Inst) -> Result<(), String> {
         }
         Op::VMmlaS | Op::VMmlaU | Op::VMmlaUs | Op::BfMmla => s == Shape::new(Size::S, 4),
         Op::VTbl | Op::VExt => lane == Size::B,
+        Op::VPerm => matches!(lane, Size::H | Size::S | Size::D) && s.bytes() == 16,
+        Op::VShufB => s == Shape::new(Size::B, 16),
         Op::FCadd | Op::FCmla => even,
         Op::FJcvt => lane == Size::D,
         Op::FRintN => matches!(lane, Size::S | Size::D),

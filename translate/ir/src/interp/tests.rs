@@ -235,7 +235,7 @@ fn counting_loop_runs_and_leaves() {
     while run_block(&region, BlockId(0), &mut m, &[]) == BlockExit::Next(0x4000) {
         rounds += 1;
     }
-    assert_eq!((rounds, m.slot(X1), m.slot(FLAGS)), (9, 55, 0b0110));
+    assert_eq!((rounds, m.slot(X1), m.slot(FLAGS)), (9, 55, 0b01_0110));
 }
 
 #[test]
@@ -307,6 +307,9 @@ fn every_operation_evaluates() {
             let words = info.text.starts_with("vdot")
                 || info.text.starts_with("vmmla")
                 || info.text.starts_with("bf");
+            if op == Op::VPerm && s.lane == Size::B {
+                continue;
+            }
             if (op == Op::FWidenH || words) && s.lane != Size::S {
                 continue;
             }
@@ -331,7 +334,25 @@ fn every_operation_evaluates() {
                     let (b, c) = (values[(i + 1) % 6], values[(i + 2) % 6]);
                     // At most the last lane, where it names one.
                     let imm = [0, 1, 3][i % 3].min(16 / s.lane.bytes() as u64 - 1);
-                    let imm = if op == Op::FRintN { 32 } else { imm };
+                    let narrow = matches!(
+                        op,
+                        Op::LAdd
+                            | Op::LSub
+                            | Op::LAdc
+                            | Op::LSbc
+                            | Op::LAnd
+                            | Op::LOr
+                            | Op::LXor
+                            | Op::LNeg
+                            | Op::LShl
+                            | Op::LShr
+                            | Op::LSar
+                    );
+                    let imm = match op {
+                        Op::FRintN => 32,
+                        _ if narrow => [8, 16][i % 2],
+                        _ => imm,
+                    };
                     let r = eval(&inst(op, ty, attr, imm), &[a, b, c, 0], &mut FpState::default());
                     assert_eq!(r, truncate(ty, r), "{op:?} leaves bits above its type");
                 }
