@@ -220,6 +220,12 @@ fn lanes(s: Shape) -> Result<(), String> {
     ensure(s.lanes >= 1 && s.bytes() <= 16, "lanes that do not fit")
 }
 
+/// Whether an operation has such lanes and such an immediate.
+#[cfg(test)]
+pub(crate) fn exists(inst: &Inst) -> bool {
+    shape_of_op(inst).is_ok() && immediate(inst).is_ok()
+}
+
 /// Lanes that an operation can have.
 fn shape_of_op(inst: &Inst) -> Result<(), String> {
     let (s, other) = match inst.attr {
@@ -252,11 +258,21 @@ fn shape_of_op(inst: &Inst) -> Result<(), String> {
         Op::VTbl | Op::VExt => lane == Size::B,
         Op::VPerm => matches!(lane, Size::H | Size::S | Size::D) && s.bytes() == 16,
         Op::VShufB => s == Shape::new(Size::B, 16),
+        Op::VPackS | Op::VPackU => lane <= Size::S && s.bytes() == 16,
+        Op::VMulHS | Op::VMulHU | Op::VMulHR => lane == Size::H,
+        Op::VMaddUs => lane == Size::H && s.bytes() == 16,
+        Op::VMaddS => lane == Size::S && s.bytes() == 16,
+        Op::VSad | Op::VMulLoS | Op::VMulLoU => lane == Size::D && s.bytes() == 16,
+        Op::FRcp | Op::FRsqrt => lane == Size::S,
+        Op::FRcp14 | Op::FRsqrt14 => matches!(lane, Size::S | Size::D),
         Op::FCadd | Op::FCmla => even,
         Op::FJcvt => lane == Size::D,
         Op::FRintN => matches!(lane, Size::S | Size::D),
         Op::FCvt => other
             .is_some_and(|o| matches!(o, Size::H | Size::S | Size::D) && o.bytes() * s.lanes as usize <= 16),
+        Op::VFToS | Op::VFToU => {
+            other.is_some_and(|o| o <= Size::D && o.bytes() * s.lanes as usize <= 16) && lane != Size::Q
+        }
         Op::VLow
         | Op::VAnd
         | Op::VOr

@@ -307,9 +307,6 @@ fn every_operation_evaluates() {
             let words = info.text.starts_with("vdot")
                 || info.text.starts_with("vmmla")
                 || info.text.starts_with("bf");
-            if op == Op::VPerm && s.lane == Size::B {
-                continue;
-            }
             if (op == Op::FWidenH || words) && s.lane != Size::S {
                 continue;
             }
@@ -353,7 +350,11 @@ fn every_operation_evaluates() {
                         _ if narrow => [8, 16][i % 2],
                         _ => imm,
                     };
-                    let r = eval(&inst(op, ty, attr, imm), &[a, b, c, 0], &mut FpState::default());
+                    let inst = inst(op, ty, attr, imm);
+                    if !crate::verify::exists(&inst) {
+                        continue;
+                    }
+                    let r = eval(&inst, &[a, b, c, 0], &mut FpState::default());
                     assert_eq!(r, truncate(ty, r), "{op:?} leaves bits above its type");
                 }
             }
