@@ -47,7 +47,7 @@ pub struct Hwcaps {
 
 /// Where 64-bit kernels begin to place position-independent programs: two thirds of user space (`ELF_ET_DYN_BASE`). Tools that
 /// keep a shadow of all memory, such as the address sanitizer, count on the lower eighth and more being free.
-pub const PIE_BASE: u64 = (1 << 47) / 3 * 2 & !0xfff;
+pub const PIE_BASE: u64 = ((1 << 47) / 3 * 2) & !0xfff;
 
 /// Where the loader puts things when nothing else is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

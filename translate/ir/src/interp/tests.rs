@@ -351,7 +351,7 @@ fn every_operation_evaluates() {
                         _ => imm,
                     };
                     let inst = inst(op, ty, attr, imm);
-                    if !crate::verify::exists(&inst) {
+                    if !verify::exists(&inst) {
                         continue;
                     }
                     let r = eval(&inst, &[a, b, c, 0], &mut FpState::default());
