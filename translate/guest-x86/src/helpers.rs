@@ -34,7 +34,7 @@ pub fn table() -> Vec<HelperDesc> {
     };
     group(SYSTEM, trans_system::helpers());
     group(STRING, crate::trans_string::helpers());
-    group(X87, Vec::new());
+    group(X87, crate::x87::helpers());
     group(VECTOR, crate::vector::helpers());
     all
 }

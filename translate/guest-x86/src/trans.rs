@@ -35,6 +35,8 @@ pub(crate) struct Tr<'a> {
     pub next: u64,
     /// Bits of a code address and of the stack pointer: 16, 32 or 64.
     pub bits: u32,
+    /// The code from the instruction on.
+    pub bytes: &'a [u8],
 }
 
 /// Bits of the code that this mode says.
@@ -47,10 +49,11 @@ pub(crate) fn code_bits(mode: u64) -> u32 {
 }
 
 /// Translates the basic block that `req` asks for.
-pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
+pub(crate) fn block<'a>(cpu: &'a Cpu, req: &BlockRequest<'a>, b: &'a mut Builder) {
     b.begin_block(req.pc);
     let bits = code_bits(req.mode);
-    let mut t = Tr { b, cpu, mode: req.mode, start_mode: req.mode, pc: req.pc, next: req.pc, bits };
+    let mut t =
+        Tr { b, cpu, mode: req.mode, start_mode: req.mode, pc: req.pc, next: req.pc, bits, bytes: req.code };
     let mut left = if req.mode & MODE_TF != 0 { 1 } else { req.max_insns.max(1) };
     let mut decoder = Decoder::with_ip(bits, req.code, req.pc, DecoderOptions::NONE);
     let mut insn = Instruction::default();
@@ -60,6 +63,7 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
             return t.end_block(term, t.pc);
         }
         left -= 1;
+        t.bytes = &req.code[decoder.position()..];
         decoder.decode_out(&mut insn);
         let error = decoder.last_error();
         if error == DecoderError::NoMoreBytes {
@@ -121,8 +125,8 @@ impl Tr<'_> {
             .or_else(|| self.bits_insn(insn))
             .or_else(|| self.string_insn(insn))
             .or_else(|| self.system_insn(insn))
-            .or_else(|| self.vector_insn(insn))
             .or_else(|| self.x87_insn(insn))
+            .or_else(|| self.vector_insn(insn))
             .unwrap_or(Flow::Undefined)
     }
 

@@ -10,6 +10,7 @@ mod integer;
 mod native;
 mod state;
 mod vector;
+mod x87;
 
 use forms::Maker;
 use guest_x86::models::Cpu;
