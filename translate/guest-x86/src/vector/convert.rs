@@ -379,13 +379,13 @@ pub(super) fn broadcast_chunks(insn: &Instruction) -> u32 {
     }
 }
 
-fn integer_lanes(t: &mut Tr<'_>, round: Round, v: Val, widen: Op) -> Val {
+pub(super) fn integer_lanes(t: &mut Tr<'_>, round: Round, v: Val, widen: Op) -> Val {
     let wide = t.b.vop(widen, full(D), &[v], 0);
     let fp = t.fp(full(D), round);
     t.b.fcvt(Op::VSToF, Type::V128, fp, D, wide, 0)
 }
 
-fn to_int(t: &mut Tr<'_>, round: Round, v: Val, op: Op) -> Val {
+pub(super) fn to_int(t: &mut Tr<'_>, round: Round, v: Val, op: Op) -> Val {
     let fp = t.fp(full(D), round);
     t.b.fcvt(op, Type::V128, fp, S, v, 0)
 }

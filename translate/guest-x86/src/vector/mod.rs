@@ -14,6 +14,7 @@ mod helpers_state;
 mod helpers_string;
 mod helpers_wide;
 mod masks;
+mod mmx;
 mod moves;
 mod operand;
 mod rows;

@@ -301,9 +301,8 @@ impl Tr<'_> {
         self.set_r(g, bits);
     }
 
-    /// maskmovdqu: bytes to where rdi points.
-    fn masked_bytes(&mut self, insn: &Instruction) {
-        let (src, sel) = (number(insn.op1_register()), number(insn.op2_register()));
+    /// Where rdi points, for maskmovdqu and maskmovq.
+    pub(super) fn masked_bytes_place(&mut self, insn: &Instruction) -> Ea {
         let rdi = self.r64(cpu::RDI);
         let rdi = match insn.op0_kind() {
             OpKind::MemorySegDI => self.b.zext16(rdi),
@@ -315,7 +314,13 @@ impl Tr<'_> {
         };
         let _ = address_bits(insn);
         let ea = Ea { base: rdi, index: Val::NONE, scale: 0, disp: 0 };
-        let ea = self.in_segment(ea, segment(insn.memory_segment()));
+        self.in_segment(ea, segment(insn.memory_segment()))
+    }
+
+    /// maskmovdqu: bytes to where rdi points.
+    fn masked_bytes(&mut self, insn: &Instruction) {
+        let (src, sel) = (number(insn.op1_register()), number(insn.op2_register()));
+        let ea = self.masked_bytes_place(insn);
         let sel = self.chunk(sel, 0);
         let k = self.top_bits(B, &[sel]);
         self.masked_store(ea, B, 1, k, |t, _| t.chunk(src, 0), false);

@@ -631,7 +631,7 @@ fn round(t: &mut Tr<'_>, cx: &Cx, a: &[Val]) -> Val {
     t.b.fop(Op::FRint, fp, a, u64::from(cx.imm & 8 == 0))
 }
 
-fn convert(t: &mut Tr<'_>, cx: &Cx, op: Op, round: Round, a: Val) -> Val {
+pub(super) fn convert(t: &mut Tr<'_>, cx: &Cx, op: Op, round: Round, a: Val) -> Val {
     let fp = t.fp(full(cx.lane), round);
     t.b.fcvt(op, Type::V128, fp, cx.lane, a, 0)
 }

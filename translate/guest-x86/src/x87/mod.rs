@@ -1,13 +1,12 @@
-//! x87, MMX and 3DNow!.
+//! The x87.
 //!
 //! Instructions of the x87 are executed by the host's own unit (`x87-unit`), so values, status and transcendental functions are
-//! the host's. The control instructions and what moves the whole state are here and in `helpers.rs`; MMX is in `mmx.rs`.
+//! the host's. The control instructions and what moves the whole state are here and in `helpers.rs`; MMX is in `vector/mmx.rs`.
 //!
 //! TOP is in the mode and known at translation time. Where an instruction may or may not push or pop (an unmasked exception,
 //! FPTAN's range) the block ends and the mode is looked up.
 
 mod helpers;
-mod mmx;
 
 use crate::cpu::{self, MODE_TOP, MODE_TOP_SHIFT, MODE_X87_UNMASKED};
 use crate::trans::{Flow, Tr};
@@ -64,7 +63,7 @@ impl Tr<'_> {
     }
 
     /// #MF if an unmasked exception waits.
-    fn x87_pending(&mut self) {
+    pub(crate) fn x87_pending(&mut self) {
         if self.mode & MODE_X87_UNMASKED != 0 {
             self.call(helpers::id(helpers::PENDING), Type::Void, &[]);
         }
@@ -75,7 +74,7 @@ impl Tr<'_> {
         ((self.mode & MODE_TOP) >> MODE_TOP_SHIFT) as u32
     }
 
-    fn set_top(&mut self, top: u32) {
+    pub(crate) fn set_top(&mut self, top: u32) {
         self.mode = self.mode & !MODE_TOP | u64::from(top & 7) << MODE_TOP_SHIFT;
     }
 

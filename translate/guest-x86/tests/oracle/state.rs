@@ -72,6 +72,9 @@ pub enum Extended {
     No,
     /// Everything.
     Yes,
+    /// Everything, but not the x87 where the instruction faulted: how far MMX instructions have taken it over then is the CPU
+    /// model's affair.
+    Mmx,
 }
 
 /// The differences between what should be and what is, in words; empty if there are none.

@@ -2,7 +2,7 @@
 
 use crate::compare;
 use crate::forms::Maker;
-use crate::state::{Extended, State};
+use crate::state::{DATA, DATA_SIZE, Extended, State};
 use iced_x86::{
     Code, CpuidFeature as F, Instruction, MemorySize, Mnemonic as M, OpCodeOperandKind as K, OpKind, Register,
 };
@@ -132,6 +132,9 @@ pub fn prepare(maker: &mut Maker<'_>, insn: &Instruction, s: &mut State) {
         let r = extended(rng);
         s.xsave[32 + 16 * i..42 + 16 * i].copy_from_slice(&r);
     }
+    if insn.mnemonic() == M::Maskmovq {
+        s.gpr[7] = DATA + rng.below(DATA_SIZE - 8) as u64;
+    }
     let whole = matches!(insn.mnemonic(), M::Fldenv | M::Frstor);
     match insn.memory_size() {
         MemorySize::Float32 => {
@@ -182,4 +185,18 @@ fn x87_forms_64() {
 #[test]
 fn x87_forms_32() {
     run(32, 100);
+}
+
+fn is_mmx(code: Code) -> bool {
+    let info = code.op_code();
+    let register = |n: u32| matches!(info.op_kind(n), K::mm_reg | K::mm_rm | K::mm_or_mem);
+    let known = |f: &F| matches!(f, F::MMX | F::SSE | F::SSE2 | F::SSSE3);
+    // EMMS and what the host has.
+    (code == Code::Emms || (0..info.op_count()).any(register)) && code.cpuid_features().iter().all(known)
+}
+
+#[test]
+fn mmx_forms_64() {
+    let report = compare(64, is_mmx, Extended::Mmx);
+    assert!(report.forms > 100, "only {} forms; without a case: {:?}", report.forms, report.skipped);
 }
