@@ -8,7 +8,7 @@
 #[cfg(target_arch = "x86_64")]
 mod native;
 #[cfg(target_arch = "x86_64")]
-pub use native::{arithmetic, run};
+pub use native::{binary, compare_flags, load, run, store, unary};
 
 /// The unit's state in the 28-byte environment's format, followed by ST(0) to ST(7).
 #[derive(Clone, Debug)]

@@ -61,35 +61,107 @@ pub fn run(image: &mut Image, opcode: u16, operand: &mut Operand, flags: u8) -> 
     (ax >> 8) as u8
 }
 
-/// ST(0) op ST(1) where these are `a` and `b`, under a control word with all exceptions masked; `op` is the ModRM field of D8:
-/// add, mul, (none), (none), sub, subr, div, divr. The result and the status.
-pub fn arithmetic(op: u16, a: u128, b: u128, control: u16) -> (u128, u16) {
-    let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
-    let mut out = [0u8; 16];
-    let status: u32;
-    let control = control | 0x3f;
-    // SAFETY: two registers are pushed and popped; all exceptions are masked; the unit is as it was afterwards.
-    unsafe {
+/// Runs `$body` between the loads of the control words, with the status in ax; the flags that it raised are cleared.
+macro_rules! unit {
+    ([$($body:literal),*], $control:expr, $op:expr, $($operands:tt)*) => {{
+        let control = [$control | 0x3f, 0x37f];
+        let status: u32;
         asm!(
             "fldcw [{control}]",
-            "fld tbyte ptr [{b}]",
-            "fld tbyte ptr [{a}]",
-            "call {form}",
-            "fnstsw ax",
-            "fstp tbyte ptr [{out}]",
-            "fstp st(0)",
-            "fninit",
-            control = in(reg) &raw const control,
-            a = in(reg) a.as_ptr(),
-            b = in(reg) b.as_ptr(),
-            out = in(reg) out.as_mut_ptr(),
-            form = in(reg) form(0xc1 | (op & 7) << 3),
+            $($body,)*
+            "test al, 0x3f",
+            "jz 2f",
+            "fnclex",
+            "2:",
+            "fldcw [{control} + 2]",
+            control = in(reg) control.as_ptr(),
+            form = in(reg) form($op),
             out("eax") status,
             out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _,
             out("st(4)") _, out("st(5)") _, out("st(6)") _, out("st(7)") _,
+            $($operands)*
         );
+        status as u16
+    }};
+}
+
+/// An instruction that replaces ST(0), which is `a`, and leaves the depth of the stack: the result and the status. All exceptions
+/// are masked here and in the next functions.
+pub fn unary(op: u16, a: u128, operand: &mut Operand, control: u16) -> (u128, u16) {
+    let a = a.to_le_bytes();
+    let mut out = [0u8; 16];
+    // SAFETY: one register is pushed and popped; the instruction reads `operand` at most.
+    let status = unsafe {
+        unit!(
+            ["fld tbyte ptr [{a}]", "call {form}", "fnstsw ax", "fstp tbyte ptr [{out}]"],
+            control, op,
+            a = in(reg) a.as_ptr(), out = in(reg) out.as_mut_ptr(), in("rdi") operand.0.as_mut_ptr(),
+        )
+    };
+    (u128::from_le_bytes(out), status)
+}
+
+/// The same where the instruction uses ST(1), which is `b`, and no memory.
+pub fn binary(op: u16, a: u128, b: u128, control: u16) -> (u128, u16) {
+    let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
+    let mut out = [0u8; 16];
+    // SAFETY: two registers are pushed and popped.
+    let status = unsafe {
+        unit!(
+            [
+                "fld tbyte ptr [{b}]", "fld tbyte ptr [{a}]", "call {form}", "fnstsw ax",
+                "fstp tbyte ptr [{out}]", "fstp st(0)"
+            ],
+            control, op,
+            a = in(reg) a.as_ptr(), b = in(reg) b.as_ptr(), out = in(reg) out.as_mut_ptr(),
+        )
+    };
+    (u128::from_le_bytes(out), status)
+}
+
+/// An instruction that pushes a value: that value and the status.
+pub fn load(op: u16, operand: &mut Operand, control: u16) -> (u128, u16) {
+    let mut out = [0u8; 16];
+    // SAFETY: what the instruction pushes is popped; it reads `operand` at most.
+    let status = unsafe {
+        unit!(
+            ["call {form}", "fnstsw ax", "fstp tbyte ptr [{out}]"],
+            control, op,
+            out = in(reg) out.as_mut_ptr(), in("rdi") operand.0.as_mut_ptr(),
+        )
+    };
+    (u128::from_le_bytes(out), status)
+}
+
+/// An instruction that stores ST(0), which is `a`, in memory and pops it: the status.
+pub fn store(op: u16, a: u128, operand: &mut Operand, control: u16) -> u16 {
+    let a = a.to_le_bytes();
+    // SAFETY: one register is pushed, which the instruction pops; it writes `operand` only.
+    unsafe {
+        unit!(
+            ["fld tbyte ptr [{a}]", "call {form}", "fnstsw ax"],
+            control, op,
+            a = in(reg) a.as_ptr(), in("rdi") operand.0.as_mut_ptr(),
+        )
     }
-    (u128::from_le_bytes(out), status as u16)
+}
+
+/// EFLAGS' low byte of a comparison of `a` with `b` by FCOMI or FUCOMI with ST(1), and the status.
+pub fn compare_flags(op: u16, a: u128, b: u128) -> (u8, u16) {
+    let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
+    let flags: u32;
+    // SAFETY: two registers are pushed and popped.
+    let status = unsafe {
+        unit!(
+            [
+                "fld tbyte ptr [{b}]", "fld tbyte ptr [{a}]", "call {form}", "lahf", "mov {flags:e}, eax",
+                "fnstsw ax", "fstp st(0)", "fstp st(0)"
+            ],
+            0x37f, op,
+            a = in(reg) a.as_ptr(), b = in(reg) b.as_ptr(), flags = out(reg) flags,
+        )
+    };
+    ((flags >> 8) as u8, status)
 }
 
 #[cfg(test)]
@@ -108,7 +180,9 @@ mod tests {
         assert_eq!((image.status() >> 11 & 7, image.in_use()), (7, 0x80));
         assert_eq!(image.register(0), [0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0x40]);
         let one = 0x3fffu128 << 64 | 1 << 63;
-        assert_eq!(arithmetic(0, one, one, 0x37f), (0x4000u128 << 64 | 1 << 63, 0x3000));
+        let (two, status) = binary(0x0c1, one, one, 0x37f);
+        assert_eq!((two, status & 0x3f), (0x4000u128 << 64 | 1 << 63, 0));
+        assert_eq!(unary(0x1e0, one, &mut operand, 0x37f).0, one | 1 << 79);
     }
 
     #[test]

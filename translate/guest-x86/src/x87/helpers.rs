@@ -1,6 +1,6 @@
 //! The x87's helpers: one instruction on the host's unit, and what moves the whole state.
 
-use super::{Access, access};
+use super::{Access, access, quick};
 use crate::cpu::{self, FCW_DEFAULT, trap};
 use crate::helpers::X87;
 use ir::{HelperDesc, HelperFn, HelperId, Machine, SlotSet, Stop, TrapKind};
@@ -110,6 +110,9 @@ fn note(m: &mut dyn Machine, op: u32, pointer: u128) {
 
 fn execute(m: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
     let op = a[0] as u32;
+    if quick::execute(m, op, a[1] as u64, a[2] as u64).is_some() {
+        return Ok(0);
+    }
     let mut image = image(m);
     let mut operand = Operand([0; 128]);
     operand.0[..8].copy_from_slice(&(a[1] as u64).to_le_bytes());
@@ -120,24 +123,32 @@ fn execute(m: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
     Ok(0)
 }
 
+/// Writes the operand of a store, in the pieces that the CPU takes: what is before the one that faults is written.
+fn write_operand(m: &mut dyn Machine, op: u32, addr: u128, operand: &Operand) -> Result<(), Stop> {
+    let Access::Write(bytes) = access(op) else { return Ok(()) };
+    let piece = if bytes == 10 && op >> 8 == 3 { 8 } else { bytes as usize };
+    let mut at = addr as u64;
+    for part in operand.0[..bytes as usize].chunks(piece) {
+        m.store(at, part)?;
+        at = at.wrapping_add(part.len() as u64);
+    }
+    Ok(())
+}
+
 fn execute_store(m: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
     let op = a[0] as u32;
+    if let Some((operand, status)) = quick::stored(m, op) {
+        write_operand(m, op, a[1], &operand)?;
+        quick::after_store(m, op, status);
+        return Ok(0);
+    }
     let mut image = image(m);
     let mut operand = Operand([0; 128]);
     x87_unit::run(&mut image, op as u16, &mut operand, 2);
     let (status, control) = (u32::from(image.status()), word(m, cpu::FCW));
     // With one of these unmasked nothing is stored, but for the inexact exception.
-    if let (Access::Write(bytes), 0) = (access(op), status & !control & 0x1f) {
-        // In the pieces that the CPU takes: what is before the one that faults is written.
-        let piece = match (bytes, op >> 8) {
-            (10, 3) => 8,
-            _ => bytes as usize,
-        };
-        let mut at = a[1] as u64;
-        for part in operand.0[..bytes as usize].chunks(piece) {
-            m.store(at, part)?;
-            at += part.len() as u64;
-        }
+    if status & !control & 0x1f == 0 {
+        write_operand(m, op, a[1], &operand)?;
     }
     put_image(m, &mut image);
     note(m, op, a[3]);
@@ -146,6 +157,9 @@ fn execute_store(m: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
 
 fn execute_flags(m: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
     let (op, flags) = (a[0] as u32, a[1] as u32);
+    if let Some(after) = quick::compare_flags(m, op) {
+        return Ok((u32::from(after & 0xd5) << 8).into());
+    }
     let mut image = image(m);
     let after = x87_unit::run(&mut image, op as u16, &mut Operand([0; 128]), (flags >> 8) as u8);
     put_image(m, &mut image);

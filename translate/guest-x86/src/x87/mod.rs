@@ -7,6 +7,7 @@
 //! FPTAN's range) the block ends and the mode is looked up.
 
 mod helpers;
+mod quick;
 
 use crate::cpu::{self, MODE_TOP, MODE_TOP_SHIFT, MODE_X87_UNMASKED};
 use crate::trans::{Flow, Tr};
