@@ -266,7 +266,8 @@ impl Tr<'_> {
 
     /// A condition field; `None` is "always".
     pub fn cond(cond: u32) -> Option<Cc> {
-        Cc::ALL.get(cond as usize).copied()
+        // 0b111x is "always"; the IR has conditions beyond the architecture's fourteen.
+        Cc::ALL[..14].get(cond as usize).copied()
     }
 
     /// `v + imm`

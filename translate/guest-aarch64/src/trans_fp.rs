@@ -3,15 +3,10 @@
 
 use crate::decode::Fp as I;
 use crate::fpsimd::{Fx, expand_fp_imm, ftype_size};
-use ir::{Cc, Op, Round, Shape, Size, Type, Val};
+use ir::{Op, Round, Shape, Size, Type, Val};
 
 fn int_type(sf: u32) -> (Type, Size) {
     if sf == 1 { (Type::I64, Size::D) } else { (Type::I32, Size::S) }
-}
-
-/// The condition, or none for "always".
-fn condition(cond: u32) -> Option<Cc> {
-    Cc::ALL.get(cond as usize).copied()
 }
 
 impl Fx<'_> {
@@ -130,7 +125,7 @@ impl Fx<'_> {
             I::Fcsel(a) => {
                 let s = Shape::scalar(ftype_size(a.ftype));
                 let n = self.v(a.rn);
-                let r = match condition(a.cond) {
+                let r = match crate::trans::Tr::cond(a.cond) {
                     Some(cc) => {
                         let (m, f) = (self.v(a.rm), self.flags());
                         self.b.select(cc, f, n, m)
@@ -142,7 +137,7 @@ impl Fx<'_> {
             }
             I::Fccmp(a) => {
                 let (n, m) = (self.v(a.rn), self.v(a.rm));
-                let flags = match condition(a.cond) {
+                let flags = match crate::trans::Tr::cond(a.cond) {
                     Some(cc) => {
                         // Where the condition fails nothing is compared: zeros raise no exception.
                         let f = self.flags();

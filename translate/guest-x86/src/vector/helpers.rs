@@ -131,6 +131,10 @@ fn masked_store(m: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
     check_alignment(addr, bits)?;
     let (size, lanes) = (1usize << (what & 7), what as usize >> 8);
     let value = a[1].to_le_bytes();
+    // An access to two pages writes to neither if one is missing.
+    if (addr ^ addr.wrapping_add((lanes * size) as u64 - 1)) >> 12 != 0 {
+        probe_store(m, &[a[0], a[2], a[3], 0])?;
+    }
     let mut i = 0;
     while i < lanes {
         // Runs of elements are one store each.
