@@ -61,20 +61,30 @@ pub fn run(image: &mut Image, opcode: u16, operand: &mut Operand, flags: u8) -> 
     (ax >> 8) as u8
 }
 
-/// Runs `$body` between the loads of the control words, with the status in ax; the flags that it raised are cleared.
+/// Runs `$body` under a control word, with the status in ax. Exception flags stay in the unit from one call to the next (clearing
+/// them and loading a control word are slow): they are cleared before only if one of them is not in `$seen`, the guest's.
 macro_rules! unit {
-    ([$($body:literal),*], $control:expr, $op:expr, $($operands:tt)*) => {{
+    ([$($body:literal),*], $control:expr, $seen:expr, $op:expr, $($operands:tt)*) => {{
         let control = [$control | 0x3f, 0x37f];
         let status: u32;
         asm!(
-            "fldcw [{control}]",
-            $($body,)*
-            "test al, 0x3f",
+            "fnstsw ax",
+            "test eax, {new:e}",
             "jz 2f",
             "fnclex",
             "2:",
+            "cmp {word:e}, 0x37f",
+            "je 3f",
+            "fldcw [{control}]",
+            "3:",
+            $($body,)*
+            "cmp {word:e}, 0x37f",
+            "je 4f",
             "fldcw [{control} + 2]",
+            "4:",
             control = in(reg) control.as_ptr(),
+            word = in(reg) u32::from(control[0]),
+            new = in(reg) u32::from(!$seen & 0x3f),
             form = in(reg) form($op),
             out("eax") status,
             out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _,
@@ -86,15 +96,15 @@ macro_rules! unit {
 }
 
 /// An instruction that replaces ST(0), which is `a`, and leaves the depth of the stack: the result and the status. All exceptions
-/// are masked here and in the next functions.
-pub fn unary(op: u16, a: u128, operand: &mut Operand, control: u16) -> (u128, u16) {
+/// are masked here and in the next functions; `seen` is the status before, whose exceptions may be in the result again.
+pub fn unary(op: u16, a: u128, operand: &mut Operand, control: u16, seen: u16) -> (u128, u16) {
     let a = a.to_le_bytes();
     let mut out = [0u8; 16];
     // SAFETY: one register is pushed and popped; the instruction reads `operand` at most.
     let status = unsafe {
         unit!(
             ["fld tbyte ptr [{a}]", "call {form}", "fnstsw ax", "fstp tbyte ptr [{out}]"],
-            control, op,
+            control, seen, op,
             a = in(reg) a.as_ptr(), out = in(reg) out.as_mut_ptr(), in("rdi") operand.0.as_mut_ptr(),
         )
     };
@@ -102,7 +112,7 @@ pub fn unary(op: u16, a: u128, operand: &mut Operand, control: u16) -> (u128, u1
 }
 
 /// The same where the instruction uses ST(1), which is `b`, and no memory.
-pub fn binary(op: u16, a: u128, b: u128, control: u16) -> (u128, u16) {
+pub fn binary(op: u16, a: u128, b: u128, control: u16, seen: u16) -> (u128, u16) {
     let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
     let mut out = [0u8; 16];
     // SAFETY: two registers are pushed and popped.
@@ -112,7 +122,7 @@ pub fn binary(op: u16, a: u128, b: u128, control: u16) -> (u128, u16) {
                 "fld tbyte ptr [{b}]", "fld tbyte ptr [{a}]", "call {form}", "fnstsw ax",
                 "fstp tbyte ptr [{out}]", "fstp st(0)"
             ],
-            control, op,
+            control, seen, op,
             a = in(reg) a.as_ptr(), b = in(reg) b.as_ptr(), out = in(reg) out.as_mut_ptr(),
         )
     };
@@ -120,13 +130,13 @@ pub fn binary(op: u16, a: u128, b: u128, control: u16) -> (u128, u16) {
 }
 
 /// An instruction that pushes a value: that value and the status.
-pub fn load(op: u16, operand: &mut Operand, control: u16) -> (u128, u16) {
+pub fn load(op: u16, operand: &mut Operand, control: u16, seen: u16) -> (u128, u16) {
     let mut out = [0u8; 16];
     // SAFETY: what the instruction pushes is popped; it reads `operand` at most.
     let status = unsafe {
         unit!(
             ["call {form}", "fnstsw ax", "fstp tbyte ptr [{out}]"],
-            control, op,
+            control, seen, op,
             out = in(reg) out.as_mut_ptr(), in("rdi") operand.0.as_mut_ptr(),
         )
     };
@@ -134,20 +144,20 @@ pub fn load(op: u16, operand: &mut Operand, control: u16) -> (u128, u16) {
 }
 
 /// An instruction that stores ST(0), which is `a`, in memory and pops it: the status.
-pub fn store(op: u16, a: u128, operand: &mut Operand, control: u16) -> u16 {
+pub fn store(op: u16, a: u128, operand: &mut Operand, control: u16, seen: u16) -> u16 {
     let a = a.to_le_bytes();
     // SAFETY: one register is pushed, which the instruction pops; it writes `operand` only.
     unsafe {
         unit!(
             ["fld tbyte ptr [{a}]", "call {form}", "fnstsw ax"],
-            control, op,
+            control, seen, op,
             a = in(reg) a.as_ptr(), in("rdi") operand.0.as_mut_ptr(),
         )
     }
 }
 
 /// EFLAGS' low byte of a comparison of `a` with `b` by FCOMI or FUCOMI with ST(1), and the status.
-pub fn compare_flags(op: u16, a: u128, b: u128) -> (u8, u16) {
+pub fn compare_flags(op: u16, a: u128, b: u128, seen: u16) -> (u8, u16) {
     let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
     let flags: u32;
     // SAFETY: two registers are pushed and popped.
@@ -157,7 +167,7 @@ pub fn compare_flags(op: u16, a: u128, b: u128) -> (u8, u16) {
                 "fld tbyte ptr [{b}]", "fld tbyte ptr [{a}]", "call {form}", "lahf", "mov {flags:e}, eax",
                 "fnstsw ax", "fstp st(0)", "fstp st(0)"
             ],
-            0x37f, op,
+            (0x37fu16), seen, op,
             a = in(reg) a.as_ptr(), b = in(reg) b.as_ptr(), flags = out(reg) flags,
         )
     };
@@ -180,9 +190,9 @@ mod tests {
         assert_eq!((image.status() >> 11 & 7, image.in_use()), (7, 0x80));
         assert_eq!(image.register(0), [0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0x40]);
         let one = 0x3fffu128 << 64 | 1 << 63;
-        let (two, status) = binary(0x0c1, one, one, 0x37f);
+        let (two, status) = binary(0x0c1, one, one, 0x37f, 0);
         assert_eq!((two, status & 0x3f), (0x4000u128 << 64 | 1 << 63, 0));
-        assert_eq!(unary(0x1e0, one, &mut operand, 0x37f).0, one | 1 << 79);
+        assert_eq!(unary(0x1e0, one, &mut operand, 0x37f, 0).0, one | 1 << 79);
     }
 
     #[test]

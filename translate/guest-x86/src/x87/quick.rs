@@ -25,6 +25,7 @@ pub(super) struct Stack<'a> {
 
 impl Stack<'_> {
     /// `None` if an exception is unmasked.
+    #[inline(always)]
     pub fn new(m: &mut dyn Machine) -> Option<Stack<'_>> {
         let at = |m: &dyn Machine, s: SlotId| m.slots().get(s).offset as usize;
         let (fcw, fsw, ftw, ftop) = (at(m, cpu::FCW), at(m, cpu::FSW), at(m, cpu::FTW), at(m, cpu::FTOP));
@@ -35,21 +36,30 @@ impl Stack<'_> {
         s.top = s.word(s.ftop) & 7;
         (s.control & 0x3f == 0x3f).then_some(s)
     }
+    #[inline(always)]
     fn word(&self, at: usize) -> u32 {
-        self.state[at..at + 4].iter().rev().fold(0, |r, &b| r << 8 | u32::from(b))
+        self.state[at..at + 4].try_into().map_or(0, u32::from_le_bytes)
     }
+    /// The status word.
+    fn seen(&self) -> u16 {
+        self.word(self.fsw) as u16
+    }
+    #[inline(always)]
     fn put(&mut self, at: usize, v: u32) {
         self.state[at..at + 4].copy_from_slice(&v.to_le_bytes());
     }
+    #[inline(always)]
     fn place(&self, i: u32) -> usize {
         self.st + 16 * ((self.top + i) & 7) as usize
     }
     /// ST(i) if it is in use.
+    #[inline(always)]
     fn get(&self, i: u32) -> Option<u128> {
         let at = self.place(i);
         let bytes: [u8; 16] = self.state[at..at + 16].try_into().ok()?;
         (self.tags >> ((self.top + i) & 7) & 1 != 0).then(|| u128::from_le_bytes(bytes))
     }
+    #[inline(always)]
     fn set(&mut self, i: u32, v: u128) {
         let at = self.place(i);
         self.state[at..at + 16].copy_from_slice(&v.to_le_bytes());
@@ -60,11 +70,13 @@ impl Stack<'_> {
     fn full(&self) -> bool {
         self.tags >> ((self.top + 7) & 7) & 1 != 0
     }
+    #[inline(always)]
     fn push(&mut self, v: u128) {
         self.top = (self.top + 7) & 7;
         self.put(self.ftop, self.top);
         self.set(0, v);
     }
+    #[inline(always)]
     fn pop(&mut self) {
         self.tags &= !(1 << self.top);
         self.put(self.ftw, self.tags);
@@ -72,6 +84,7 @@ impl Stack<'_> {
         self.put(self.ftop, self.top);
     }
     /// Adds exceptions, and replaces these condition bits.
+    #[inline(always)]
     fn status(&mut self, new: u16, conditions: u16) {
         let old = self.word(self.fsw);
         let keep = old & !u32::from(conditions);
@@ -85,14 +98,14 @@ pub(super) fn execute(m: &mut dyn Machine, op: u32, first: u64, second: u64) -> 
     let mut operand = Operand([0; 128]);
     operand.0[..8].copy_from_slice(&first.to_le_bytes());
     let (byte, modrm, r, i) = (op >> 8, op & 0xff, op >> 3 & 7, op & 7);
-    let control = s.control;
+    let (control, seen) = (s.control, s.seen());
     if modrm < 0xc0 {
         match (byte, r) {
             // Arithmetic and comparisons with memory.
             (0 | 2 | 4 | 6, _) => {
                 let a = s.get(0)?;
                 let op = if r == 3 { op & !8 } else { op };
-                let (v, status) = x87_unit::unary(op as u16, a, &mut operand, control);
+                let (v, status) = x87_unit::unary(op as u16, a, &mut operand, control, seen);
                 if matches!(r, 2 | 3) {
                     s.status(status, ALL);
                     if r == 3 {
@@ -114,7 +127,7 @@ pub(super) fn execute(m: &mut dyn Machine, op: u32, first: u64, second: u64) -> 
                 if s.full() {
                     return None;
                 }
-                let (v, status) = x87_unit::load(op as u16, &mut operand, control);
+                let (v, status) = x87_unit::load(op as u16, &mut operand, control, seen);
                 s.push(v);
                 s.status(status, C1);
             }
@@ -129,13 +142,13 @@ pub(super) fn execute(m: &mut dyn Machine, op: u32, first: u64, second: u64) -> 
             let compares = byte == 5 || matches!(r, 2 | 3);
             if compares {
                 let form = if byte == 5 { 0x5e1 } else { 0x0d1 };
-                let (_, status) = x87_unit::binary(form, a, b, control);
+                let (_, status) = x87_unit::binary(form, a, b, control, seen);
                 s.status(status, ALL);
                 if r & 1 != 0 {
                     s.pop();
                 }
             } else {
-                let (v, status) = x87_unit::binary((0xc1 | r << 3) as u16, a, b, control);
+                let (v, status) = x87_unit::binary((0xc1 | r << 3) as u16, a, b, control, seen);
                 s.set(if byte == 0 { 0 } else { i }, v);
                 s.status(status, C1);
                 if byte == 6 {
@@ -177,14 +190,14 @@ pub(super) fn execute(m: &mut dyn Machine, op: u32, first: u64, second: u64) -> 
             if s.full() {
                 return None;
             }
-            let (v, status) = x87_unit::load(op as u16, &mut operand, control);
+            let (v, status) = x87_unit::load(op as u16, &mut operand, control, seen);
             s.push(v);
             s.status(status, C1);
         }
         // FSQRT, FRNDINT
         (1, 0xfa | 0xfc) => {
             let a = s.get(0)?;
-            let (v, status) = x87_unit::unary(op as u16, a, &mut operand, control);
+            let (v, status) = x87_unit::unary(op as u16, a, &mut operand, control, seen);
             s.set(0, v);
             s.status(status, C1);
         }
@@ -200,7 +213,7 @@ pub(super) fn stored(m: &mut dyn Machine, op: u32) -> Option<(Operand, u16)> {
     let mut operand = Operand([0; 128]);
     // All forms that pop.
     let form = if op >> 3 & 7 == 2 { op | 8 } else { op };
-    let status = x87_unit::store(form as u16, a, &mut operand, s.control);
+    let status = x87_unit::store(form as u16, a, &mut operand, s.control, s.seen());
     Some((operand, status))
 }
 
@@ -222,7 +235,7 @@ pub(super) fn compare_flags(m: &mut dyn Machine, op: u32) -> Option<u8> {
     }
     let (a, b) = (s.get(0)?, s.get(op & 7)?);
     let form = if op & 0xff < 0xf0 { 0x3e9 } else { 0x3f1 };
-    let (flags, status) = x87_unit::compare_flags(form, a, b);
+    let (flags, status) = x87_unit::compare_flags(form, a, b, s.seen());
     s.status(status, 0);
     if op >> 8 == 7 {
         s.pop();
