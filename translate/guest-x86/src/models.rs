@@ -1,6 +1,6 @@
 //! CPU models: `-cpu NAME[,+feature][,-feature][,feature=on|off]`.
 
-use crate::features::{Feature, Features, Out, TABLE, by_name};
+use crate::features::{Feature, Features, NOT_OFFERED, Out, TABLE, by_name};
 use Feature as F;
 
 /// A configured CPU.
@@ -154,7 +154,7 @@ const EPYC_GENOA: Features = EPYC_MILAN.with(&[
     F::Avx512vpopcntdq,
     F::Avx512bf16,
 ]);
-/// Everything that is translated.
+/// Everything that Intel's CPUs have; what is not translated goes by [`NOT_OFFERED`], as from every model.
 const MAX: Features = Features::ALL.without(&[
     F::Tbm,
     F::Sse4a,
@@ -294,6 +294,11 @@ impl Cpu {
             let known = by_name(feature).ok_or_else(|| {
                 format!("can't apply global {name}-x86_64-cpu.{feature}=on: Property '{name}-x86_64-cpu.{feature}' not found")
             })?;
+            if on && NOT_OFFERED.has(known) {
+                return Err(format!(
+                    "CPU feature '{feature}' is not offered yet: its instructions are not translated"
+                ));
+            }
             features = features.set(known, on);
         }
         Ok(Cpu { bits, features, model })
@@ -314,8 +319,9 @@ impl Cpu {
     }
 }
 
-/// What of a model's features a CPU of this width has.
+/// What of a model's features a CPU of this width has here.
 fn narrowed(features: Features, bits: u32) -> Features {
+    let features = features.minus(NOT_OFFERED);
     if bits == 32 { features.without(&[F::Lm, F::Syscall, F::LahfLm]) } else { features }
 }
 
@@ -341,5 +347,19 @@ mod tests {
         assert!(!cpu.has(Feature::Avx) && !cpu.has(Feature::Sse42) && cpu.has(Feature::Sse2));
         assert!(Cpu::parse(64, "nonsense").is_err());
         assert!(Cpu::parse(64, "max,nonsense=on").is_err());
+    }
+
+    #[test]
+    fn no_model_offers_what_is_not_translated() {
+        for (model, bits) in MODELS.iter().flat_map(|m| [(m, 64), (m, 32)]) {
+            let cpu = Cpu::parse(bits, model.name).expect("a model");
+            assert_eq!(cpu.features.and(NOT_OFFERED), Features::NONE, "{}", model.name);
+        }
+        for feature in NOT_OFFERED.iter() {
+            let name = TABLE[feature as usize].1;
+            let error = Cpu::parse(64, &format!("max,+{name}")).expect_err("not offered");
+            assert!(error.contains(name) && !error.contains('\n'), "{error}");
+            assert!(Cpu::parse(64, &format!("max,-{name}")).is_ok());
+        }
     }
 }

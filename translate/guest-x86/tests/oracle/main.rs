@@ -8,6 +8,7 @@ mod emulated;
 mod forms;
 mod integer;
 mod native;
+mod offered;
 mod state;
 mod vector;
 mod x87;
