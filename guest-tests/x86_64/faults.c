@@ -104,6 +104,9 @@ static void __attribute__((noinline)) all(void) {
     TRY(lock_reg, ".byte 0xf0,0x01,0xc0");
     TRY(step, PUSHF "; orl $0x100,(%%" SP "); " POPF "; nop; nop");
     TRY(aligned, PUSHF "; orl $0x40000,(%%" SP "); " POPF "; mov 1(%0),%%eax; nop", "r"(page));
+    TRY(sse_aligned, "movaps 1(%0),%%xmm0", "r"(page));
+    // Hints of newer CPUs: rdsspd, bndmov.
+    TRY(hints, ".byte 0xf3,0x0f,0x1e,0xc8,0x66,0x0f,0x1a,0xc1");
 #ifdef __x86_64__
     TRY(wild_read, "mov (%0),%%eax", "r"(0x800000000000));
     TRY(wild_write, "mov %%eax,(%0)", "r"(0x1234567812345678));

@@ -4,7 +4,7 @@
 //! anything. The destination of a narrow operation on a register is the whole register, whose upper bits the narrow
 //! operations of the IR keep.
 
-use crate::cpu::{self, MODE_SEGMENTS, Seg};
+use crate::cpu::{self, MODE_AC, MODE_SEGMENTS, Seg};
 use crate::trans::Tr;
 use iced_x86::{Instruction, MemorySize, Mnemonic, OpKind, Register};
 use ir::{Mem, Order, Rmw, Size, Type, Val};
@@ -238,9 +238,10 @@ impl Tr<'_> {
         }
     }
 
-    /// Memory attributes of an access.
+    /// Memory attributes of an access: under AC it must be aligned.
     pub fn mem(&self, bits: u32) -> Mem {
-        Mem::plain(size_of(bits))
+        let mem = Mem::plain(size_of(bits));
+        if self.mode & MODE_AC != 0 && bits > 8 { mem.natural() } else { mem }
     }
 
     /// Loads a raw value; it is zero-extended.

@@ -6,7 +6,9 @@
 use crate::cpu::{self, MODE_16, MODE_32, MODE_SIZE, MODE_TF, trap};
 use crate::features::{Feature, needed};
 use crate::models::Cpu;
-use iced_x86::{Code, CodeSize, ConditionCode, Decoder, DecoderError, DecoderOptions, Instruction};
+use iced_x86::{
+    Code, CodeSize, ConditionCode, CpuidFeature, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic,
+};
 use ir::{BlockRequest, Builder, Cc, HelperId, SlotId, Target, Term, TrapKind, Type, Val};
 
 /// What follows an instruction.
@@ -46,6 +48,13 @@ pub(crate) fn code_bits(mode: u64) -> u32 {
         MODE_16 => 16,
         _ => 64,
     }
+}
+
+/// Whether it is in the space of hints, 0F 18 to 0F 1F, where a CPU does nothing for what it does not know: `rdsspq` is in
+/// every unwinder.
+fn is_hint(insn: &Instruction) -> bool {
+    matches!(insn.mnemonic(), Mnemonic::Rdsspd | Mnemonic::Rdsspq)
+        || insn.cpuid_features() == [CpuidFeature::MPX]
 }
 
 /// Translates the basic block that `req` asks for.
@@ -113,7 +122,7 @@ impl Tr<'_> {
 
     fn instruction(&mut self, insn: &Instruction) -> Flow {
         if !self.available(insn) {
-            return Flow::Undefined;
+            return if is_hint(insn) { Flow::Next } else { Flow::Undefined };
         }
         if insn.has_lock_prefix() && !crate::operand::lockable(insn) {
             return Flow::Undefined;

@@ -258,6 +258,11 @@ impl SignalArch for X86 {
             return (SigInfo::fault(sig, code::SI_KERNEL, 0), FaultState { code, ..old });
         }
         if at.code == code::BUS_ADRALN && at.sig == libc::SIGBUS {
+            // An SSE operand has to be aligned always, and the exception is another one then.
+            if state::load(&self.slots, cpu).flags & regs::eflags::AC == 0 {
+                let code = signal::fault_code(vector::GP, 0);
+                return (SigInfo::fault(libc::SIGSEGV, code::SI_KERNEL, 0), FaultState { code, ..old });
+            }
             let code = signal::fault_code(vector::AC, 0);
             return (SigInfo::fault(at.sig, at.code, 0), FaultState { code, ..old });
         }
