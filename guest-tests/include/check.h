@@ -6,7 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+// Its name where `long` has 32 bits.
+#if !defined SYS_newfstatat && defined SYS_fstatat64
+#define SYS_newfstatat SYS_fstatat64
+#endif
 
 static int check_failures;
 
