@@ -174,13 +174,8 @@ features! {
 
 /// Not offered yet, by any model: their instructions are not translated (protection keys also lack their calls).
 /// `features_and_translations_agree` in the oracle tests holds this list against the translator.
-pub const NOT_OFFERED: Features = Features::NONE.with(&[
-    Feature::D3now,
-    Feature::D3nowext,
-    Feature::Tbm,
-    Feature::Clzero,
-    Feature::Pku,
-]);
+pub const NOT_OFFERED: Features =
+    Features::NONE.with(&[Feature::D3now, Feature::D3nowext, Feature::Tbm, Feature::Clzero, Feature::Pku]);
 
 /// A set of features.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
