@@ -636,22 +636,26 @@ pub(super) fn convert(t: &mut Tr<'_>, cx: &Cx, op: Op, round: Round, a: Val) -> 
     t.b.fcvt(op, Type::V128, fp, cx.lane, a, 0)
 }
 
-/// An estimate, under DAZ of zero for a denormal.
+/// An estimate; under DAZ that of zero for a denormal, under FZ zero in place of one.
 fn estimate(t: &mut Tr<'_>, cx: &Cx, op: Op, a: Val) -> Val {
-    let shape = full(cx.lane);
-    let mut a = a;
-    if t.fp_rules().flush_in {
-        let (exponent, sign) = if cx.lane == S {
-            (0x7f80_0000_7f80_0000, 0x8000_0000_8000_0000)
-        } else {
-            (0x7ff0_0000_0000_0000, 1 << 63)
-        };
-        let (exponent, sign) = (t.b.vconst(exponent, true), t.b.vconst(sign, true));
-        let tiny = t.b.vop(Op::VTst, shape, &[a, exponent], 0);
-        let zero = t.b.vop(Op::VAnd, shape, &[a, sign], 0);
-        a = t.b.vop(Op::VBsl, shape, &[tiny, a, zero], 0);
-    }
-    t.b.vop(op, shape, &[a], 0)
+    let rules = t.fp_rules();
+    let a = if rules.flush_in { without_denormals(t, cx.lane, a) } else { a };
+    let r = t.b.vop(op, full(cx.lane), &[a], 0);
+    if rules.flush_out { without_denormals(t, cx.lane, r) } else { r }
+}
+
+/// Zeros of the same sign in place of denormals.
+fn without_denormals(t: &mut Tr<'_>, lane: Size, a: Val) -> Val {
+    let shape = full(lane);
+    let (exponent, sign) = if lane == S {
+        (0x7f80_0000_7f80_0000, 0x8000_0000_8000_0000)
+    } else {
+        (0x7ff0_0000_0000_0000, 1 << 63)
+    };
+    let (exponent, sign) = (t.b.vconst(exponent, true), t.b.vconst(sign, true));
+    let normal = t.b.vop(Op::VTst, shape, &[a, exponent], 0);
+    let zero = t.b.vop(Op::VAnd, shape, &[a, sign], 0);
+    t.b.vop(Op::VBsl, shape, &[normal, a, zero], 0)
 }
 
 fn dot(t: &mut Tr<'_>, cx: &Cx, a: &[Val]) -> Val {
