@@ -145,6 +145,8 @@ impl SignalArch for X86 {
         mm.mem().copy_out(built.fp, &built.fp_bytes).map_err(|_| BadFrame)?;
         mm.mem().copy_out(built.addr, &built.bytes).map_err(|_| BadFrame)?;
         state::store(&self.slots, cpu, &built.regs);
+        // A handler starts with the floating point in its initial state.
+        xstate::restore(engine, &self.slots, cpu, &xstate::fresh(), 0);
         Ok(())
     }
 
@@ -157,14 +159,8 @@ impl SignalArch for X86 {
     ) -> Result<Restored, BadFrame> {
         let now = state::load(&self.slots, cpu);
         let mut read = self.shape.decode(&now, mm.mem(), rt)?;
-        let (area, components) = if read.fp == 0 {
-            let mut fresh = vec![0; xstate::FXSAVE];
-            fresh[..2].copy_from_slice(&(regs::FCW_DEFAULT as u16).to_le_bytes());
-            fresh[24..28].copy_from_slice(&regs::MXCSR_DEFAULT.to_le_bytes());
-            (fresh, 0)
-        } else {
-            self.shape.fp_area(mm.mem(), read.fp)?
-        };
+        let (area, components) =
+            if read.fp == 0 { (xstate::fresh(), 0) } else { self.shape.fp_area(mm.mem(), read.fp)? };
         if !xstate::restore(engine, &self.slots, cpu, &area, components) {
             return Err(BadFrame);
         }

@@ -124,6 +124,14 @@ pub fn save(engine: &Engine, slots: &SlotTable, cpu: &CpuState, components: u64)
     b
 }
 
+/// The legacy part of the initial state.
+pub fn fresh() -> Vec<u8> {
+    let mut area = vec![0; FXSAVE];
+    put(&mut area, 0, (regs::FCW_DEFAULT as u16).to_le_bytes());
+    put(&mut area, 24, regs::MXCSR_DEFAULT.to_le_bytes());
+    area
+}
+
 /// Restores from an area: of the components in `components`, those that its header names, the others are reset. False, with
 /// nothing changed: it is not one.
 pub fn restore(
