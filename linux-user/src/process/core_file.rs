@@ -25,8 +25,8 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// How long the other threads have to come to their run loops.
-const GATHER: Duration = Duration::from_millis(50);
+/// How long the other threads have to come to their run loops: long only on a machine that is too busy to run them.
+const GATHER: Duration = Duration::from_millis(1000);
 
 /// True if the default action of a signal writes a core file.
 pub fn dumps(sig: i32) -> bool {

@@ -232,7 +232,7 @@ const FPSR_QC: u32 = 1 << 27;
 pub fn load(engine: &Engine, cpu: &CpuState) -> Regs {
     let slots = engine.guest().slots();
     let at = |id: SlotId| slots.get(id).offset as usize;
-    let nzcv = flags_from_mem(cpu.read_u32(at(regs::NZCV)));
+    let nzcv = flags_from_mem(cpu.read_u32(at(regs::NZCV))) & 15;
     let bit = |id: SlotId, bit: u64| if cpu.read_u32(at(id)) != 0 { bit } else { 0 };
     let btype = cpu.header().entry_mode >> regs::MODE_BTYPE_SHIFT & 3 | cpu.read_u32(at(regs::BTYPE)) & 3;
     Regs {
