@@ -66,11 +66,15 @@ fn calls_read_like_straces() {
             .output()
             .expect("the emulator");
         assert!(out.status.success(), "{}", guest.name);
-        let text = String::from_utf8_lossy(&out.stderr);
+        // Some libraries name the function that their handlers return to.
+        let text = String::from_utf8_lossy(&out.stderr).replace("SA_RESTORER|", "");
         let mut lines = text.lines();
         for pattern in EXPECTED {
-            let found =
-                lines.any(|line| line.split_once(' ').is_some_and(|(_, call)| matches(pattern, call)));
+            // The order of clone's last two arguments is the architecture's.
+            let turned = pattern.replace("NULL, @) = N", "@, NULL) = N");
+            let found = lines.any(|line| {
+                line.split_once(' ').is_some_and(|(_, call)| matches(pattern, call) || matches(&turned, call))
+            });
             assert!(found, "{}: no line (in order) like\n{pattern}\nin\n{text}", guest.name);
         }
     }
