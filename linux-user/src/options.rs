@@ -107,6 +107,8 @@ pub struct Options {
     pub jitdump: bool,
     /// `-tier` (ours): `interpreter` for the slow definition of everything.
     pub interpreter: bool,
+    /// `-tier hot`, `-accel` (ours): what makes loops hot, if they are to be compiled again.
+    pub hot: Option<engine::HotConfig>,
     /// `-cache` (ours): translations kept in files.
     pub cache: CacheOptions,
     /// `-host` (ours): host instruction set to use at most.
@@ -179,6 +181,43 @@ struct Row {
 
 fn text(value: OsString, option: &str) -> Result<String, Leave> {
     value.into_string().map_err(|_| Leave::error(format!("qemu: the argument of '{option}' is not text")))
+}
+
+fn tier(options: &mut Options, name: &str) -> Result<(), Leave> {
+    options.interpreter = matches!(name, "interpreter" | "interp");
+    match name {
+        "quick" | "interpreter" | "interp" => options.hot = None,
+        "hot" => {
+            options.hot.get_or_insert_default();
+        }
+        other => {
+            let text = format!("qemu: a tier is quick, hot or interpreter, not '{other}'");
+            return Err(Leave::error(text));
+        }
+    }
+    Ok(())
+}
+
+/// One item of `-accel`.
+fn accel(options: &mut Options, item: &str) -> Result<(), Leave> {
+    let value = |v: &str| number(v.into(), "-accel");
+    match item.split_once('=') {
+        None if item == "tcg" => {}
+        Some(("tier", name)) => tier(options, name)?,
+        Some(("hot-threshold", n)) => {
+            let n = value(n)?;
+            let hot = options.hot.get_or_insert_default();
+            hot.threshold = u32::try_from(n.max(1)).unwrap_or(u32::MAX);
+            if n == 0 {
+                hot.at_once = engine::AtOnce::All;
+            }
+        }
+        Some(("hot-seed", n)) => {
+            options.hot.get_or_insert_default().at_once = engine::AtOnce::Half(value(n)?);
+        }
+        _ => return Err(Leave::error(format!("qemu: '-accel' does not know '{item}'"))),
+    }
+    Ok(())
 }
 
 fn number(value: OsString, option: &str) -> Result<u64, Leave> {
@@ -534,18 +573,15 @@ const ROWS: &[Row] = &[
         name: "tier",
         arg: "name",
         env: "OMNIRUN_TIER",
-        help: "quick (default) or interpreter",
-        apply: |o, _, v| match text(v, "-tier")?.as_str() {
-            "quick" => {
-                o.interpreter = false;
-                Ok(())
-            }
-            "interpreter" => {
-                o.interpreter = true;
-                Ok(())
-            }
-            other => Err(Leave::error(format!("qemu: '-tier' takes quick or interpreter, not '{other}'"))),
-        },
+        help: "quick (default), interpreter, or hot (experimental: loops that run often once more, better)",
+        apply: |o, _, v| tier(o, &text(v, "-tier")?),
+    },
+    Row {
+        name: "accel",
+        arg: "tcg[,item...]",
+        env: "QEMU_ACCEL",
+        help: "tier=name, hot-threshold=passages (0: all code at first sight), hot-seed=number (half of it)",
+        apply: |o, _, v| text(v, "-accel")?.split(',').try_for_each(|item| accel(o, item)),
     },
     Row {
         name: "cache",

@@ -290,6 +290,7 @@ fn make_engine(cpu: Cpu, mm: &Arc<Mm>, options: &Options) -> Result<Arc<Engine>,
     if options.interpreter {
         config.tier = Tier::Interpreter;
     }
+    config.hot = options.hot;
     config.arena = options.tb_size.map_or(DEFAULT_ARENA, |mib| mib << 20) as usize;
     config.one_insn = options.one_insn;
     config.no_chain = options.logs(LogBit::NoChain);
@@ -342,12 +343,13 @@ fn cache_config(options: &Options, config: &Config) -> Option<CacheConfig> {
         && !config.one_insn
         && !config.no_chain
         && config.log_mask == 0
+        && options.hot.is_none_or(|hot| hot.at_once == engine::AtOnce::None)
         && options.gdb.is_none();
     let cache = if plain { Cache::find(&options.cache)? } else { return None };
     let model = options.cpu.as_deref().unwrap_or("");
     Some(CacheConfig {
         files: Arc::new(cache),
         write: options.cache.mode == Mode::ReadWrite,
-        code_key: format!("{}\0{model}", build_id()?),
+        code_key: format!("{}\0{model}\0{:?}", build_id()?, options.hot),
     })
 }

@@ -1,10 +1,11 @@
-//! Random guest code under the interpreter and under translated code: the same registers, memory and faults.
+//! Random guest code under the interpreter, the quick and the hot tier: the same registers, memory and faults.
 //!
 //! A case is a seed. Its code is a run of random instructions ended by a system call, its registers are random with
-//! interesting values among them, and some registers point into a small buffer so that memory is reached. Both engines
-//! run the case from the same state; a difference is reported with seed, disassembly and both states.
+//! interesting values among them, and some registers point into a small buffer so that memory is reached. Every second case
+//! is the body of a loop that counts in memory. The engines run the case from the same state; a difference is reported with
+//! seed, disassembly and both states.
 
-use engine::{Config, CpuState, Engine, Exit, LogItem, Memory, Tier};
+use engine::{AtOnce, Config, CpuState, Engine, Exit, HotConfig, LogItem, Memory, Tier};
 use ir::{BackEnd, Guest, Size, Type};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -16,6 +17,10 @@ pub const BASE: u64 = 0x2000_0000;
 pub const LEN: usize = 64 << 10;
 /// Start of the data part.
 pub const DATA: u64 = BASE + 4096;
+/// A loop's counter (32 bits, of which three count), after the code.
+pub const COUNTER: u64 = DATA - 16;
+/// How often a loop runs.
+const PASSES: u32 = 5;
 
 /// A small, fast generator: SplitMix64.
 #[derive(Clone, Debug)]
@@ -78,6 +83,8 @@ pub struct Subject {
     pub guest: fn() -> Box<dyn Guest>,
     /// A random instruction that neither branches nor leaves.
     pub instruction: fn(&mut Rng) -> Vec<u8>,
+    /// Code that counts [`COUNTER`] down and goes back by so many bytes, less its own, unless the low three bits are zero.
+    pub back: fn(usize) -> Vec<u8>,
     /// A system call instruction.
     pub syscall: &'static [u8],
     /// Integer slots to point into the data buffer.
@@ -231,12 +238,15 @@ pub fn set_up() {
     }
 }
 
-/// The two engines.
+/// The engines: the interpreter, the quick tier, the hot tier at first sight, the hot tier for loops after their first
+/// passes.
 pub struct Pair {
     subject: Subject,
-    engines: [Box<Engine>; 2],
-    cpus: [Box<CpuState>; 2],
+    engines: [Box<Engine>; 4],
+    cpus: [Box<CpuState>; 4],
 }
+
+const NAMES: [&str; 4] = ["interpreter", "quick", "hot", "quick then hot"];
 
 /// A difference, as text for a person.
 pub type Difference = String;
@@ -244,9 +254,10 @@ pub type Difference = String;
 impl Pair {
     /// Engines for `subject` with this back end.
     pub fn new(subject: Subject, back_end: &dyn Fn() -> Box<dyn BackEnd>) -> Pair {
-        let make = |tier| {
+        let make = |tier, hot: Option<AtOnce>| {
             let mut c = Config::new((subject.guest)(), Arc::new(TestMemory), back_end());
             c.tier = tier;
+            c.hot = hot.map(|at_once| HotConfig { threshold: 1, at_once });
             c.arena = 64 << 20;
             if std::env::var_os("OMNIRUN_LOG").is_some() && tier == Tier::Quick {
                 c.log_mask = LogItem::OpOpt as u32 | LogItem::OutAsm as u32;
@@ -254,8 +265,13 @@ impl Pair {
             }
             Engine::new(c).expect("memory for an engine")
         };
-        let engines = [make(Tier::Interpreter), make(Tier::Quick)];
-        let cpus = [engines[0].new_cpu(), engines[1].new_cpu()];
+        let engines = [
+            make(Tier::Interpreter, None),
+            make(Tier::Quick, None),
+            make(Tier::Quick, Some(AtOnce::All)),
+            make(Tier::Quick, Some(AtOnce::None)),
+        ];
+        let cpus = [0, 1, 2, 3].map(|i| engines[i].new_cpu());
         Pair { subject, engines, cpus }
     }
 
@@ -266,6 +282,8 @@ impl Pair {
         for chunk in mem.chunks_exact_mut(8) {
             chunk.copy_from_slice(&r.float_bits().to_le_bytes());
         }
+        let at = (COUNTER - BASE) as usize;
+        mem[at..at + 4].copy_from_slice(&PASSES.to_le_bytes());
         mem[..code.len()].copy_from_slice(code);
     }
 
@@ -288,7 +306,7 @@ impl Pair {
         self.run_code(&title, &code.concat(), state_seed, round).map(|_| ())
     }
 
-    /// Runs this code from a random state; what it changed, or how the two engines differ.
+    /// Runs this code from a random state; what it changed, or how an engine differs from the interpreter.
     pub fn run_code(
         &mut self,
         title: &str,
@@ -297,15 +315,36 @@ impl Pair {
         round: u32,
     ) -> Result<Vec<String>, Difference> {
         let mut code = code.to_vec();
+        let looped = state_seed & 1 != 0;
+        if looped {
+            code.extend((self.subject.back)(code.len()));
+        }
         code.extend(self.subject.syscall);
+        let mut changed = Vec::new();
+        for other in if looped { [2, 3] } else { [1, 2] } {
+            changed = self.compare(title, &code, state_seed, round, other)?;
+        }
+        Ok(changed)
+    }
+
+    /// Runs the code under the interpreter and another engine.
+    fn compare(
+        &mut self,
+        title: &str,
+        code: &[u8],
+        state_seed: u64,
+        round: u32,
+        other: usize,
+    ) -> Result<Vec<String>, Difference> {
         let mut before = Vec::new();
         let mut results = Vec::new();
-        for i in 0..2 {
-            Self::set_memory(&code, state_seed ^ 1);
+        for i in [0, other] {
+            Self::set_memory(code, state_seed ^ 1);
             let (engine, cpu) = (&self.engines[i], &mut self.cpus[i]);
             engine.invalidate(BASE..BASE + 4096);
             fill(engine.guest(), cpu, self.subject.pointers, self.subject.control, state_seed);
             engine.set_fp(cpu, 0, round);
+            cpu.header_mut().sat = 0;
             cpu.clear_monitor();
             cpu.set_pc(BASE);
             before = summary(engine, cpu);
@@ -326,10 +365,10 @@ impl Pair {
             return Ok(changed);
         }
         let mut text = format!("{title}\n");
-        for (pc, _, asm) in self.engines[0].guest().disassemble(BASE, &code) {
+        for (pc, _, asm) in self.engines[0].guest().disassemble(BASE, code) {
             text += &format!("  {pc:#x}: {asm}\n");
         }
-        text += &format!("exit: interpreter {:?}, translated {:?}\n", results[0].0, results[1].0);
+        text += &format!("exit: interpreter {:?}, {} {:?}\n", results[0].0, NAMES[other], results[1].0);
         for (a, b) in results[0].1.iter().zip(&results[1].1) {
             if a != b {
                 text +=

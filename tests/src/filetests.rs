@@ -1,6 +1,6 @@
 //! Filetests: small texts under `translate/filetests/` that pin what each stage makes of guest code.
 //!
-//! A file is `; stage: translate|opt|emit LEVEL` lines, perhaps `; guest: NAME` (aarch64 if not), `; mode: NUMBER` (the
+//! A file is `; stage: translate|opt|emit LEVEL [hot]` lines, perhaps `; guest: NAME` (aarch64 if not), `; mode: NUMBER` (the
 //! mode bits in hexadecimal, 0 if not), the guest words in hexadecimal
 //! (one a line, of eight digits or four; `;` starts a comment), then a line `---` before the expected output of each stage. `BLESS=1` rewrites the expectations; the difference is reviewed like
 //! code. `emit` shows the host code of each guest instruction and sums host instructions per guest instruction.
@@ -9,7 +9,7 @@ use guest_aarch64::Aarch64;
 use guest_aarch64::cpu::Cpu;
 use host_x86_64::X86_64;
 use host_x86_64::asm::{Features, Level};
-use ir::{BackEnd, BlockRequest, Builder, CompileCx, Guest, Inst, Region};
+use ir::{BackEnd, BlockRequest, Builder, CompileCx, Guest, Inst, Plan, Region};
 use std::fmt::Write as _;
 
 /// Where guest code lies in filetests.
@@ -71,7 +71,7 @@ pub fn translate(guest: &dyn Guest, code: &[u8], mode: u64) -> Region {
     b.finish()
 }
 
-struct Cx<'a>(&'a dyn Guest, Vec<Inst>);
+struct Cx<'a>(&'a dyn Guest, Vec<Inst>, Plan);
 
 impl CompileCx for Cx<'_> {
     fn guest(&self) -> &dyn Guest {
@@ -86,6 +86,9 @@ impl CompileCx for Cx<'_> {
     }
     fn no_chain(&self) -> bool {
         false
+    }
+    fn plan(&self) -> Plan {
+        self.2
     }
 }
 
@@ -119,17 +122,22 @@ pub fn run_stage(stage: &str, test: &FileTest) -> Result<String, String> {
                 Some("avx512") => Level::Avx512,
                 other => return Err(format!("unknown host level {other:?}")),
             };
+            let plan = match words.next() {
+                None => Plan::default(),
+                Some("hot") => Plan { count: None, hot: true },
+                Some(other) => return Err(format!("unknown tier {other}")),
+            };
             opt::run(&mut region, guest);
-            Ok(emit(guest, &region, code, level))
+            Ok(emit(guest, &region, code, level, plan))
         }
         other => Err(format!("unknown stage {other:?}")),
     }
 }
 
 /// Host code with the guest instructions between, up to the stubs.
-pub fn emit(guest: &dyn Guest, region: &Region, code: &[u8], level: Level) -> String {
+pub fn emit(guest: &dyn Guest, region: &Region, code: &[u8], level: Level, plan: Plan) -> String {
     let host = X86_64::new(Features::detect_at_most(level), guest.slots());
-    let out = host.compile(region, &mut Cx(guest, Vec::new()));
+    let out = host.compile(region, &mut Cx(guest, Vec::new(), plan));
     let asm = guest.disassemble(PC, code);
     let mut text = String::new();
     let mut marks = out.marks.iter().peekable();

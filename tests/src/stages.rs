@@ -69,12 +69,12 @@ pub fn show(stage: Stage, case: &Case, level: Level, code: &[u8]) -> Result<Stri
         }
         Stage::Emit => {
             opt::run(&mut region, guest);
-            Ok(filetests::emit(guest, &region, code, level))
+            Ok(filetests::emit(guest, &region, code, level, ir::Plan::default()))
         }
         Stage::Run => {
             set_up();
             let mut pair = Pair::new((case.subject)(), &|| case.back_end(level));
-            pair.run_code("given code", code, 1, 0).map(|lines| lines.join("\n") + "\n")
+            pair.run_code("given code", code, 2, 0).map(|lines| lines.join("\n") + "\n")
         }
     }
 }

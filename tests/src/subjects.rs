@@ -3,7 +3,7 @@
 //! Input: a random number; output: instructions that neither branch nor leave, and what `differential` wants to know of the
 //! guest. Used by the `translator` test and by `omnirun-dev run` and `reduce`.
 
-use crate::differential::{Rng, Subject};
+use crate::differential::{COUNTER, Rng, Subject};
 use guest_aarch64::Aarch64;
 use guest_aarch64::cpu::Cpu;
 use host_x86_64::X86_64;
@@ -78,6 +78,47 @@ fn riscv_vector(r: &mut Rng) -> Vec<u8> {
     }
 }
 
+fn words(code: &[u32]) -> Vec<u8> {
+    code.iter().flat_map(|w| w.to_le_bytes()).collect()
+}
+
+/// The register with the counter's address is cleared, so that the body does not store there.
+fn aarch64_back(body: usize) -> Vec<u8> {
+    let (lo, hi) = (COUNTER as u32 & 0xffff, (COUNTER >> 16) as u32);
+    let back = (-(body as i32 + 28) / 4) as u32 & 0x7_ffff;
+    words(&[
+        0xd280_0000 | lo << 5 | 26,   // mov x26, #lo
+        0xf2a0_0000 | hi << 5 | 26,   // movk x26, #hi, lsl #16
+        0xb940_0000 | 26 << 5 | 27,   // ldr w27, [x26]
+        0x5100_0400 | 27 << 5 | 27,   // sub w27, w27, #1
+        0xb900_0000 | 26 << 5 | 27,   // str w27, [x26]
+        0x1200_0800 | 27 << 5 | 27,   // and w27, w27, #7
+        0xd280_0000 | 26,             // mov x26, #0
+        0x3500_0000 | back << 5 | 27, // cbnz w27, back
+    ])
+}
+
+fn riscv_back(body: usize) -> Vec<u8> {
+    let offset = -(body as i32 + 24) as u32;
+    let page = (COUNTER as u32).wrapping_add(0x800) >> 12;
+    let low = (COUNTER as u32).wrapping_sub(page << 12) & 0xfff;
+    words(&[
+        page << 12 | 30 << 7 | 0x37,                     // lui x30, page
+        low << 20 | 30 << 15 | 2 << 12 | 31 << 7 | 0x03, // lw x31, low(x30)
+        0xfff << 20 | 31 << 15 | 31 << 7 | 0x13,         // addi x31, x31, -1
+        low >> 5 << 25 | 31 << 20 | 30 << 15 | 2 << 12 | (low & 31) << 7 | 0x23, // sw x31, low(x30)
+        7 << 20 | 31 << 15 | 7 << 12 | 31 << 7 | 0x13,   // andi x31, x31, 7
+        30 << 7 | 0x13,                                  // li x30, 0
+        (offset >> 12 & 1) << 31
+            | (offset >> 5 & 0x3f) << 25
+            | 31 << 15
+            | 1 << 12
+            | (offset >> 1 & 15) << 8
+            | (offset >> 11 & 1) << 7
+            | 0x63, // bnez x31, back
+    ])
+}
+
 /// A guest under test.
 pub struct Case {
     /// Name of the guest and the kind of its instructions.
@@ -115,6 +156,7 @@ pub const CASES: [Case; 3] = [
         subject: || Subject {
             guest: || Box::new(Aarch64::new(Cpu::default())),
             instruction: aarch64_instruction,
+            back: aarch64_back,
             syscall: &[0x01, 0x00, 0x00, 0xd4],
             pointers: &[0, 1, 2, 3, 4, 5, 9, 10, 19, 20, 28, 31],
             control: &[],
@@ -126,6 +168,7 @@ pub const CASES: [Case; 3] = [
         subject: || Subject {
             guest: || Box::new(guest_riscv::Riscv::new(guest_riscv::cpu::Cpu::default())),
             instruction: riscv_instruction,
+            back: riscv_back,
             syscall: &[0x73, 0x00, 0x00, 0x00],
             pointers: &[0, 1, 4, 5, 7, 8, 9, 10, 12, 14, 20, 30],
             control: &[64, 65, 66, 67],
@@ -137,6 +180,7 @@ pub const CASES: [Case; 3] = [
         subject: || Subject {
             guest: || Box::new(guest_riscv::Riscv::new(guest_riscv::cpu::Cpu::default())),
             instruction: riscv_vector,
+            back: riscv_back,
             syscall: &[0x73, 0x00, 0x00, 0x00],
             pointers: &[0, 1, 4, 5, 7, 8, 9, 10, 12, 14, 20, 30],
             control: &[64, 65, 66, 67],

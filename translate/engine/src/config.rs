@@ -52,6 +52,8 @@ pub struct Config {
     pub back_end: Box<dyn BackEnd>,
     /// How to run.
     pub tier: Tier,
+    /// Loops that run often are compiled again, better. Not with `one_insn`, `no_chain` or the interpreter.
+    pub hot: Option<crate::HotConfig>,
     /// Host address of guest address 0, for guests with 32-bit addresses: 4 GiB from there and a guard page after them
     /// belong to the guest. Other guests have 0.
     pub memory_base: u64,
@@ -87,6 +89,7 @@ impl Config {
             memory,
             back_end,
             tier: Tier::Quick,
+            hot: None,
             memory_base: 0,
             arena: 256 << 20,
             one_insn: false,

@@ -18,6 +18,7 @@ mod cpu;
 mod descriptors;
 mod gate;
 mod hash;
+mod hot;
 mod machine;
 mod persist;
 mod run;
@@ -27,6 +28,7 @@ mod translate;
 
 pub use config::{Config, FastCall, InstallHook, LogItem, LogSink, Tier};
 pub use cpu::{CpuState, FaultInfo};
+pub use hot::{AtOnce, HotConfig};
 pub use machine::{EngineMachine, Memory};
 pub use persist::{CacheBytes, CacheConfig, CacheCounters, CacheFiles, ImageId, Rebuild, cache_regions};
 pub use run::Exit;
@@ -51,6 +53,8 @@ pub(crate) struct Inner {
     pub interner: Interner,
     /// Regions kept as IR for the interpreter tier, by key.
     pub interpreted: HashMap<u64, Arc<Region>>,
+    /// Keys of loop heads whose loops cannot be had.
+    pub lukewarm: HashSet<u64>,
     /// Guest pages where a tagged address was used: translated with checks.
     pub tagged_pages: HashSet<u64>,
     /// Debugger's breakpoints.
@@ -135,6 +139,7 @@ impl Engine {
                 arena,
                 interner: Interner::default(),
                 interpreted: HashMap::new(),
+                lukewarm: HashSet::new(),
                 tagged_pages: HashSet::new(),
                 breakpoints: std::collections::BTreeSet::new(),
                 persist,
@@ -232,6 +237,9 @@ impl Engine {
                 .retain(|_, r| !r.blocks.iter().any(|b| b.pc < range.end && range.start < b.end));
             return;
         }
+        if !inner.lukewarm.is_empty() {
+            inner.lukewarm.retain(|key| !range.contains(&(key & translate::PC_MASK)));
+        }
         inner.persist.trim(&range);
         if inner.persist.touches(&range) {
             let Inner { store, arena, persist, .. } = &mut *inner;
@@ -245,12 +253,17 @@ impl Engine {
         if dead.is_empty() {
             return;
         }
+        self.forget(&dead);
+    }
+
+    /// Takes keys out of the threads' look-up tables.
+    pub(crate) fn forget(&self, keys: &[u64]) {
         let align = self.guest().insn_align_log2();
         let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for t in threads.iter() {
             // SAFETY: registered CPUs are alive (release_cpu removes them first); only atomics are used.
             let cpu = unsafe { &*t.0 };
-            for &key in &dead {
+            for &key in keys {
                 let e = cpu.entry(CpuState::lookup_index(key, align));
                 if e.key.compare_exchange(key, ir::DEAD_KEY, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                     // A jump to an address that looks like the dead key must still be looked up.
@@ -337,11 +350,12 @@ impl Engine {
         if pc < self.runtime_end {
             return false;
         }
-        let guest_pc = {
+        let exit = self.entries[ir::state::RuntimeEntry::Exit as usize];
+        let found = {
             let inner = self.lock();
-            inner.store.guest_pc(pc).or_else(|| inner.persist.guest_pc(pc))
+            inner.store.fault_at(pc).or_else(|| Some((inner.persist.guest_pc(pc)?, None)))
         };
-        let Some(guest_pc) = guest_pc else { return false };
+        let Some((guest_pc, own_exit)) = found else { return false };
         let addr = addr.wrapping_sub(self.config.memory_base);
         // SAFETY: the caller vouches for `uc`.
         let host_write = unsafe { sys::context_write(uc) };
@@ -350,8 +364,9 @@ impl Engine {
         h.pc = guest_pc;
         h.exit_code = ir::exit::FAULT;
         h.exit_info = addr;
-        // SAFETY: the exit entry accepts canonical registers, which hold at every possible fault.
-        unsafe { sys::set_context_pc(uc, self.entries[ir::state::RuntimeEntry::Exit as usize]) };
+        // SAFETY: the exit entry accepts canonical registers, which hold at every possible fault, or else the region has
+        // its own way there.
+        unsafe { sys::set_context_pc(uc, own_exit.unwrap_or(exit)) };
         true
     }
 

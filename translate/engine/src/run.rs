@@ -4,7 +4,7 @@ use crate::cpu::LookupEntry;
 use crate::translate::{PC_MASK, build_region};
 use crate::{CpuState, Engine, EngineMachine, FaultInfo, LogItem, Tier};
 use ir::interp::{self, BlockExit};
-use ir::state::{Header, RuntimeEntry};
+use ir::state::{Header, LOOP_COUNTERS, RuntimeEntry};
 use ir::{BlockId, Stop, TrapKind, exit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -112,6 +112,15 @@ impl Engine {
                 // A transfer that the runtime could not make has said the mode; it may know less than the state tells.
                 if h.exit_code & KEEP_MODE == 0 {
                     self.refresh_mode(cpu);
+                }
+                None
+            }
+            exit::HOT => {
+                // The head counts once more when it is entered now: that must not overflow again.
+                let n = (h.pc >> self.guest().insn_align_log2()) as usize % LOOP_COUNTERS;
+                cpu.header_mut().loops[n] = 0;
+                if self.heat(cpu).is_err() {
+                    self.flush_wanted.store(true, Ordering::Release);
                 }
                 None
             }
@@ -298,6 +307,7 @@ impl Engine {
         inner.store = crate::Store::default();
         inner.arena.clear();
         inner.persist.flushed();
+        inner.lukewarm.clear();
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner).flushes += 1;
         self.flush_wanted.store(false, Ordering::Release);

@@ -40,6 +40,8 @@ pub(crate) struct Installed {
     exits: Vec<Link>,
     /// What is kept for the persistent cache.
     kept: Option<Box<Kept>>,
+    /// Where faults in it go on, if not at the exit entry.
+    fault_exit: Option<u64>,
     live: bool,
 }
 
@@ -66,6 +68,7 @@ pub(crate) struct Parts {
     pub exits: Vec<ExitSite>,
     pub pads: Vec<u32>,
     pub marks: Vec<(u32, u64)>,
+    pub fault_exit: Option<u32>,
 }
 
 impl Installed {
@@ -97,6 +100,18 @@ pub(crate) struct Store {
     links: KeyMap<u64, Vec<Link>>,
     /// site -> stub, for sites that exist but are not linked yet.
     sites: KeyMap<u64, u64>,
+    /// Jumps to a loop's head inside regions, by key: sites that are linked only to a better translation.
+    inside: KeyMap<u64, Vec<u64>>,
+    /// Better translations by key.
+    hot: KeyMap<u64, Hot>,
+}
+
+/// A better translation that has taken the place of another.
+#[derive(Clone, Copy, Debug)]
+struct Hot {
+    host: u64,
+    /// The entry before.
+    under: Option<u64>,
 }
 
 const PAGE_SHIFT: u32 = 12;
@@ -139,6 +154,7 @@ impl Store {
             exits: code.exits,
             pads: code.pads.iter().map(|p| p.key_at).collect(),
             marks: code.marks,
+            fault_exit: code.fault_exit,
         };
         self.record(parts, first, kept);
     }
@@ -158,10 +174,11 @@ impl Store {
     }
 
     fn record(&mut self, parts: Parts, first: u64, kept: Option<Box<Kept>>) {
-        let Parts { host, mode_key, guest, entries, exits, pads, marks } = parts;
+        let Parts { host, mode_key, guest, entries, exits, pads, marks, fault_exit } = parts;
         let at = host.start;
         let index = self.regions.len();
         let mut keys = Vec::with_capacity(entries.len());
+        let heads: Vec<u32> = entries.iter().map(|e| e.1).collect();
         for (pc, off) in entries {
             let key = if pc == first & PC_MASK { first } else { pc | mode_key };
             // An older translation of the same block stays valid for those who are linked to it.
@@ -169,6 +186,9 @@ impl Store {
                 e.insert(at + u64::from(off));
                 keys.push(key);
             }
+        }
+        for e in exits.iter().filter(|e| heads.contains(&e.stub)) {
+            self.inside.entry(e.key).or_default().push(at + u64::from(e.at));
         }
         let exits: Vec<Link> =
             exits.iter().map(|e| Link { site: at + u64::from(e.at), stub: at + u64::from(e.stub) }).collect();
@@ -193,8 +213,33 @@ impl Store {
             marks,
             exits,
             kept,
+            fault_exit: fault_exit.map(|f| at + u64::from(f)),
             live: true,
         });
+    }
+
+    /// The better translation of `key`.
+    pub fn hot_entry(&self, key: u64) -> Option<u64> {
+        self.hot.get(&key).map(|h| h.host)
+    }
+
+    /// Makes everything that leads to `key` lead to `host`, a better translation that was installed for it.
+    pub fn publish(&mut self, arena: &Arena, back: &dyn BackEnd, key: u64, host: u64) {
+        let Some(index) = self.region_at(host) else { return };
+        if !self.regions[index].keys.contains(&key) {
+            self.regions[index].keys.push(key);
+        }
+        let before = self.entries.insert(key, host);
+        let hot = self.hot.entry(key).or_insert(Hot { host, under: before.filter(|&b| b != host) });
+        hot.host = host;
+        for site in self.inside.get(&key).into_iter().flatten() {
+            if let Some(stub) = self.sites.remove(site) {
+                self.links.entry(key).or_default().push(Link { site: *site, stub });
+            }
+        }
+        for l in self.links.get(&key).into_iter().flatten() {
+            arena.patch32(l.site, back.link_value(l.site, host));
+        }
     }
 
     /// Records that `site`, which is not the store's, was made to lead to the entry for `key`.
@@ -210,16 +255,17 @@ impl Store {
         true
     }
 
-    /// The guest instruction that the host address belongs to.
-    pub fn guest_pc(&self, host: u64) -> Option<u64> {
-        let (&start, &index) = self.by_host.range(..=host).next_back()?;
-        let region = &self.regions[index];
-        if !region.host.contains(&host) {
-            return None;
-        }
-        let off = (host - start) as u32;
+    fn region_at(&self, host: u64) -> Option<usize> {
+        let (_, &index) = self.by_host.range(..=host).next_back()?;
+        self.regions[index].host.contains(&host).then_some(index)
+    }
+
+    /// The guest instruction that the host address belongs to, and where a fault there goes on, if not at the exit entry.
+    pub fn fault_at(&self, host: u64) -> Option<(u64, Option<u64>)> {
+        let region = &self.regions[self.region_at(host)?];
+        let off = (host - region.host.start) as u32;
         let i = region.marks.partition_point(|m| m.0 <= off);
-        Some(region.marks[i.checked_sub(1)?].1)
+        Some((region.marks[i.checked_sub(1)?].1, region.fault_exit))
     }
 
     /// Guest pages that have translated code, for quick rejection.
@@ -267,8 +313,19 @@ impl Store {
         let exits = std::mem::take(&mut region.exits);
         region.guest.clear();
         region.kept = None;
+        let host = region.host.clone();
         for key in &keys {
+            // Another translation of the same block may have taken this one's place, or this one another's.
+            if !self.entries.get(key).is_some_and(|h| host.contains(h)) {
+                continue;
+            }
             self.entries.remove(key);
+            let under = self.hot.remove(key).and_then(|h| h.under);
+            if let Some(under) = under
+                && self.region_at(under).is_some_and(|i| self.regions[i].live)
+            {
+                self.entries.insert(*key, under);
+            }
             for l in self.links.remove(key).unwrap_or_default() {
                 arena.patch32(l.site, back.link_value(l.site, l.stub));
                 self.sites.insert(l.site, l.stub);

@@ -5,8 +5,8 @@
 
 use crate::{Config, CpuState, Engine, Inner, LogItem};
 use ir::{
-    Attr, Block, BlockId, BlockRequest, Builder, CompileCx, Guest, Inst, Mem, Region, Size, Target, Term,
-    TrapKind, Type, Val,
+    Attr, Block, BlockId, BlockRequest, Builder, CompileCx, Guest, Inst, Mem, Plan, Region, Size, Target,
+    Term, TrapKind, Type, Val,
 };
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -18,7 +18,7 @@ const MAX_INSNS: usize = 48;
 /// 5.6, since most of what lies ahead never runs.
 const MAX_BLOCKS: usize = 4;
 /// No architecture has longer instructions.
-const MAX_INSN_BYTES: u64 = 16;
+pub(crate) const MAX_INSN_BYTES: u64 = 16;
 /// Most bytes of guest code looked at, from the entry on.
 const WINDOW: usize = 1024;
 
@@ -214,6 +214,7 @@ struct Cx<'a> {
     engine: &'a Engine,
     interner: &'a mut crate::Interner,
     mode_key: u64,
+    plan: Plan,
 }
 
 impl CompileCx for Cx<'_> {
@@ -228,6 +229,9 @@ impl CompileCx for Cx<'_> {
     }
     fn no_chain(&self) -> bool {
         self.engine.no_chain()
+    }
+    fn plan(&self) -> Plan {
+        self.plan
     }
 }
 
@@ -256,10 +260,16 @@ impl Engine {
     /// Translates and installs the region at `key`; the guest bytes it was made from. `Ok(None)`: cannot be fetched.
     fn translate(&self, inner: &mut Inner, key: u64) -> Result<Option<Vec<Range<u64>>>, ArenaFull> {
         let mut clock = Clock::start(self.config.time_stages);
-        let mut times = [0; 4];
         let (pc, mode) = split_key(key);
+        let plain_key = key & !(self.guest().entry_modes(mode) << 48);
+        let mode_key = plain_key & !PC_MASK;
+        if let Some(region) = self.region_at_once(inner, pc, mode) {
+            let plan = Plan { count: None, hot: true };
+            let (_, guest) = self.install(inner, region, key, mode_key, plan, None, &mut clock)?;
+            return Ok(Some(guest));
+        }
         let mut window = [0u8; WINDOW];
-        let (mut region, code) = if inner.breakpoints.contains(&pc) {
+        let (region, code) = if inner.breakpoints.contains(&pc) {
             (breakpoint_region(pc, mode), &window[..0])
         } else {
             let len = self.config.memory.fetch(pc, &mut window);
@@ -269,6 +279,32 @@ impl Engine {
             let code = &window[..len];
             (region_of(&self.config, inner, code, pc, mode, self.max_insns(), false), code)
         };
+        let hash = if self.keeps() && key == plain_key {
+            crate::persist::hash_of(code, pc, &guest_ranges(&region), &*self.config.memory)
+        } else {
+            None
+        };
+        let (_, guest) = self.install(inner, region, key, mode_key, self.quick_plan(), hash, &mut clock)?;
+        if hash.is_some() && inner.persist.unsaved(&inner.store) >= crate::persist::MANY {
+            self.save_kept(inner);
+        }
+        Ok(Some(guest))
+    }
+
+    /// Compiles a region for `key` and installs it; its other blocks are entered under `mode_key`. The host address of the
+    /// first block, and the guest bytes. The clock has run since the region was begun.
+    #[expect(clippy::too_many_arguments, reason = "each is one input of a compilation")]
+    pub(crate) fn install(
+        &self,
+        inner: &mut Inner,
+        mut region: Region,
+        key: u64,
+        mode_key: u64,
+        plan: Plan,
+        hash: Option<u64>,
+        clock: &mut Clock,
+    ) -> Result<(u64, Vec<Range<u64>>), ArenaFull> {
+        let mut times = [0; 4];
         times[0] = clock.lap();
         let log = self.wants_log(&region);
         if log {
@@ -280,13 +316,10 @@ impl Engine {
         if log {
             self.log_ir(LogItem::OpOpt, &region);
         }
-        let mode_key = key & !PC_MASK & !(self.guest().entry_modes(mode) << 48);
         let guest = guest_ranges(&region);
-        let plain = self.keeps() && key & !PC_MASK == mode_key;
-        let hash = if plain { crate::persist::hash_of(code, pc, &guest, &*self.config.memory) } else { None };
         let code = self
             .back_end()
-            .compile(&region, &mut Cx { engine: self, interner: &mut inner.interner, mode_key });
+            .compile(&region, &mut Cx { engine: self, interner: &mut inner.interner, mode_key, plan });
         times[2] = clock.lap();
         let at = inner.arena.install(&code.bytes).ok_or(ArenaFull)?;
         if log {
@@ -294,8 +327,9 @@ impl Engine {
         }
         let host_bytes = code.bytes.len();
         if let Some(f) = &self.config.on_install {
-            f(at, host_bytes, pc);
+            f(at, host_bytes, key & PC_MASK);
         }
+        let first = at + u64::from(code.entries.first().map_or(0, |e| e.1));
         inner.store.add(at, code, key, mode_key, guest.clone(), hash);
         times[3] = clock.lap();
         {
@@ -311,10 +345,7 @@ impl Engine {
             }
         }
         region.recycle();
-        if hash.is_some() && inner.persist.unsaved(&inner.store) >= crate::persist::MANY {
-            self.save_kept(inner);
-        }
-        Ok(Some(guest))
+        Ok((first, guest))
     }
 
     /// Translates the code at `pc` as if it were to run next, to measure the translator; the guest bytes of the region. `None`
@@ -432,14 +463,14 @@ impl Engine {
 }
 
 /// A stop watch; without being asked for it costs nothing.
-struct Clock(Option<Instant>);
+pub(crate) struct Clock(Option<Instant>);
 
 impl Clock {
-    fn start(wanted: bool) -> Clock {
+    pub(crate) fn start(wanted: bool) -> Clock {
         Clock(wanted.then(Instant::now))
     }
     /// Nanoseconds since the last call.
-    fn lap(&mut self) -> u64 {
+    pub(crate) fn lap(&mut self) -> u64 {
         let Some(before) = &mut self.0 else { return 0 };
         let now = Instant::now();
         let ns = now.duration_since(*before).as_nanos() as u64;

@@ -8,10 +8,11 @@
 //! 3. Moves made here never change the host's flags.
 
 use crate::asm::*;
+use crate::hot::Swap;
 use crate::pool::Pool;
 use crate::regs::*;
 use ir::state::{Header, SPILL_SLOTS, VSPILL_SLOTS};
-use ir::{Attr, CompileCx, Effect, HostCode, Inst, Op, Region, Reloc, SlotId, Type, Val};
+use ir::{Attr, CompileCx, Effect, HostCode, Inst, Op, Plan, Region, Reloc, SlotId, Type, Val};
 
 /// How guest flags sit in the host's flags register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +58,8 @@ pub(crate) enum Loc {
 pub(crate) struct Cold {
     pub label: Label,
     pub pc: u64,
+    /// Registers are as the canonical map says.
+    pub canonical: bool,
     pub work: ColdWork,
 }
 
@@ -65,6 +68,10 @@ pub(crate) enum ColdWork {
     Link { key: u64, site: u32 },
     /// Leave because of a poll, at a known address.
     Poll { pc: u64 },
+    /// A loop has run often.
+    Hot { pc: u64 },
+    /// An exit of code with its own register map; `back`: it polls first.
+    Leave { pc: u64, mode_key: u64, back: bool },
     /// Leave because of a poll, at the key in rax, which has mode bits or not.
     PollKey { moded: bool },
     /// Look up the key in rax and go there.
@@ -73,8 +80,8 @@ pub(crate) enum ColdWork {
     LookUpCall { key: Label, back: Label },
     /// Take the status word back from where it was stored and go on.
     Status { back: Label },
-    /// Evaluate out of line and come back.
-    Eval { call: OutCall, back: Label },
+    /// Evaluate out of line and come back; operations before that whose results are wrong first.
+    Eval { before: Vec<OutCall>, call: OutCall, back: Label },
 }
 
 /// A captured call out of line.
@@ -104,6 +111,11 @@ pub(crate) struct C<'a> {
     /// Guest addresses have 32 bits and lie behind the gs segment's base.
     pub addr32: bool,
     pub no_chain: bool,
+    pub plan: Plan,
+    /// How `map` differs from the canonical one.
+    pub swaps: &'a [Swap],
+    /// What is emitted now runs with registers as in the canonical map.
+    pub canonical: bool,
     pub heads: Vec<Label>,
     pub poll_head: Vec<bool>,
 
@@ -123,6 +135,12 @@ pub(crate) struct C<'a> {
     pub fused: Vec<bool>,
     /// The merge that keeps an old C beside this addition's or subtraction's flags, which the host's inc and dec do.
     pub keeps_carry: Vec<u32>,
+    /// Goes without a guard: see `chain`.
+    pub elided: Vec<bool>,
+    /// Operations may go without a guard.
+    pub chains: bool,
+    /// There was no room for the operands of operations that a cold path would evaluate again.
+    pub chains_failed: bool,
     /// Slots of which only the low 8 bytes are ever other than zero.
     pub half_slots: std::ops::Range<u16>,
     /// By slot: its vector register is known to be zero above this many bytes.
@@ -188,6 +206,7 @@ impl<'a> C<'a> {
         self.lazy[first..last].fill(false);
         self.fused[first..last].fill(false);
         self.keeps_carry[first..last].fill(u32::MAX);
+        self.elided[first..last].fill(false);
         if let Some(v) = term_use {
             self.last[v.index()] = last as u32;
             self.uses[v.index()] += 1;
@@ -217,6 +236,9 @@ impl<'a> C<'a> {
                     self.last[k] = i as u32;
                 }
             }
+        }
+        if self.chains {
+            self.find_chains(first, last);
         }
         // An address update after an access (its `set` cannot move above the access) is computed at the `set`.
         for i in first..last {

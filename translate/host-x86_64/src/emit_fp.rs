@@ -8,7 +8,7 @@
 //! computed into a scratch register when the destination is also a source. Vectors of 8 bytes are computed on both
 //! halves alike: garbage in upper lanes would raise flags.
 
-use crate::asm::{Alu, Cc, K, Label, Level, Mr, Sz, V, Xmm};
+use crate::asm::{Cc, K, Label, Level, Mr, Sz, V, Xmm};
 use crate::emit_vec::{VecCx, splat};
 use ir::{Attr, Fp, Inst, NanRule, Op, Round, Size};
 
@@ -21,6 +21,9 @@ pub struct Guard {
     /// Bound after the inline form.
     pub done: Label,
 }
+
+/// Predicate of the host's comparisons that have more than eight.
+const EQUAL_OR_UNORDERED: u8 = 8;
 
 /// Rows for single and double, scalar and packed.
 struct Rows {
@@ -212,7 +215,7 @@ impl VecCx<'_> {
         };
         let i = self.inputs(s, half, args);
         // Without a cold path nothing reads the sources again.
-        let direct = x86 && !half && inst.op != Op::FMa;
+        let direct = (x86 || self.unguarded) && !half && inst.op != Op::FMa;
         let r = if direct { d } else { self.result(d, s, half) };
         match inst.op {
             Op::FSqrt if scalar => self.a.v3(row, r, i[0], i[0]),
@@ -261,59 +264,57 @@ impl VecCx<'_> {
     /// Jumps to a cold path if a lane of `r` is a NaN or, with `tiny`, the smallest normal number.
     pub(crate) fn guard(&mut self, fp: &Fp, r: Xmm, tiny: bool) -> Option<Label> {
         use V::*;
-        if fp.rules.nan == NanRule::X86 && !tiny {
+        if (fp.rules.nan == NanRule::X86 || self.unguarded) && !tiny {
             return None;
         }
         let cold = self.a.new_label();
         let double = fp.shape.lane == Size::D;
         let min_normal = if double { 0x0010_0000_0000_0000u64 } else { 0x0080_0000 };
-        if fp.shape.lanes == 1 {
-            self.a.v2(if double { Ucomisd } else { Ucomiss }, r, r);
-            self.a.jcc(Cc::P, cold);
-            if tiny {
-                let gp = self.gp;
-                if double {
-                    self.a.v_to_gp(MovqGp, gp, r, None);
-                    self.a.alu(Alu::Add, Sz::Q, gp, gp);
-                    let m = self.pool.get(self.a, splat(min_normal << 1, 8));
-                    self.a.alu(Alu::Cmp, Sz::Q, gp, m);
-                } else {
-                    self.a.v_to_gp(MovdSt, gp, r, None);
-                    self.a.alu(Alu::Add, Sz::D, gp, gp);
-                    self.a.alu_i(Alu::Cmp, Sz::D, gp, (min_normal << 1) as i32);
-                }
-                self.a.jcc(Cc::E, cold);
-            }
-            return Some(cold);
-        }
         let bytes = fp.shape.lane.bytes();
-        if self.a.feat.level >= Level::Avx512 {
-            self.a.vk2(if double { Vfpclasspd } else { Vfpclassps }, K(1), r, Some(0x81));
-            // One test of both masks.
-            let mut second = K(1);
-            if tiny {
-                second = K(2);
-                let t = self.t[1];
-                self.v3c(Pand, t, r, splat(u64::MAX >> 1 >> (64 - 8 * bytes), bytes));
-                let m = self.pool.get(self.a, splat(min_normal, bytes));
-                self.a.vk(if double { Vpcmpq } else { Vpcmpd }, second, t, m, Some(0));
+        if !tiny {
+            if fp.shape.lanes == 1 {
+                self.a.v2(if double { Ucomisd } else { Ucomiss }, r, r);
+                self.a.jcc(Cc::P, cold);
+            } else if self.a.feat.level >= Level::Avx512 {
+                self.a.vk2(if double { Vfpclasspd } else { Vfpclassps }, K(1), r, Some(0x81));
+                self.a.kortest(true, K(1), K(1));
+                self.a.jcc(Cc::Ne, cold);
+            } else {
+                let t = self.x[1];
+                self.a.v3i(if double { Cmppd } else { Cmpps }, t, r, r, 3);
+                self.any_lane(t, cold);
             }
-            self.a.kortest(true, K(1), second);
-            self.a.jcc(Cc::Ne, cold);
             return Some(cold);
         }
-        let t = self.x[1];
-        self.a.v3i(if double { Cmppd } else { Cmpps }, t, r, r, 3);
-        if tiny {
-            let t1 = self.t[1];
-            self.v3c(Pand, t1, r, splat(u64::MAX >> 1 >> (64 - 8 * bytes), bytes));
-            self.v3c(if double { Pcmpeqq } else { Pcmpeqd }, t1, t1, splat(min_normal, bytes));
-            self.a.v3(Por, t, t, t1);
+        // Without its sign a value is the smallest normal number, or unordered with it: one comparison sees both.
+        let t = self.t[1];
+        self.v3c(Andps, t, r, splat(u64::MAX >> 1 >> (64 - 8 * bytes), bytes));
+        let smallest = self.pool.get(self.a, splat(min_normal, bytes));
+        if fp.shape.lanes == 1 {
+            self.a.v2(if double { Ucomisd } else { Ucomiss }, t, smallest);
+            self.a.jcc(Cc::E, cold);
+        } else if self.a.feat.level >= Level::Avx512 {
+            self.a.vk(if double { VcmppdK } else { VcmppsK }, K(1), t, smallest, Some(EQUAL_OR_UNORDERED));
+            self.a.kortest(true, K(1), K(1));
+            self.a.jcc(Cc::Ne, cold);
+        } else if self.a.feat.level >= Level::Avx2 {
+            self.a.v3i(if double { Cmppd } else { Cmpps }, t, t, smallest, EQUAL_OR_UNORDERED);
+            self.any_lane(t, cold);
+        } else {
+            let x = self.x[1];
+            self.a.v3i(if double { Cmppd } else { Cmpps }, x, r, r, 3);
+            self.v3c(if double { Pcmpeqq } else { Pcmpeqd }, t, t, splat(min_normal, bytes));
+            self.a.v3(Por, t, t, x);
+            self.any_lane(t, cold);
         }
-        self.a.v_gp(Movmskps, self.gp, t);
-        self.a.mr(Mr::Test, Sz::D, self.gp, self.gp);
-        self.a.jcc(Cc::Ne, cold);
         Some(cold)
+    }
+
+    /// Jumps to `l` if the top bit of some lane of `x` is set.
+    fn any_lane(&mut self, x: Xmm, l: Label) {
+        self.a.v_gp(V::Movmskps, self.gp, x);
+        self.a.mr(Mr::Test, Sz::D, self.gp, self.gp);
+        self.a.jcc(Cc::Ne, l);
     }
 
     /// Jumps to a cold path if any lanes of the sources are unordered.
@@ -332,9 +333,7 @@ impl VecCx<'_> {
             // Inputs of 8-byte vectors occupy the scratch registers up to t[1]; x[1] is free here.
             let x = self.x[1];
             self.a.v3i(if double { Cmppd } else { Cmpps }, x, a, b, 3);
-            self.a.v_gp(Movmskps, self.gp, x);
-            self.a.mr(Mr::Test, Sz::D, self.gp, self.gp);
-            self.a.jcc(Cc::Ne, cold);
+            self.any_lane(x, cold);
         }
         cold
     }

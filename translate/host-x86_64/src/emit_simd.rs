@@ -12,7 +12,15 @@ use std::mem::offset_of;
 impl C<'_> {
     fn vec_cx(&mut self, gp: Gp) -> VecCx<'_> {
         let [t0, t1, x0, x1] = XSCRATCH;
-        VecCx { a: &mut self.a, pool: &mut self.pool, t: [t0, t1], x: [x0, x1], gp, clean: false }
+        VecCx {
+            a: &mut self.a,
+            pool: &mut self.pool,
+            t: [t0, t1],
+            x: [x0, x1],
+            gp,
+            clean: false,
+            unguarded: false,
+        }
     }
 
     /// Emits a vector or floating-point operation; false if it has no inline form.
@@ -125,8 +133,10 @@ impl C<'_> {
         let s = self.sources(i);
         let d = self.xdst(&i.args[..i.args().count()]);
         let clean = self.vz[i.args[0].index()] <= Self::bytes_of(i) && matches!(i.attr, Attr::Fp(_));
+        let unguarded = self.elided[self.idx];
         let mut cx = self.vec_cx(RAX);
         cx.clean = clean;
+        cx.unguarded = unguarded;
         let Some(g) = cx.emit_fp(i, d, s) else {
             self.unlock(RAX);
             return false;

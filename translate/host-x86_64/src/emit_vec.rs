@@ -22,6 +22,8 @@ pub struct VecCx<'a> {
     pub gp: Gp,
     /// The first source is zero above the active lanes; so then is a scalar result that the host computes over it.
     pub clean: bool,
+    /// A NaN that the operation makes is seen later: see `chain`.
+    pub unguarded: bool,
 }
 
 /// A 16-byte constant that repeats `pattern` of `bytes` bytes.

@@ -7,6 +7,7 @@
 
 mod alloc;
 pub mod asm;
+mod chain;
 mod emit;
 pub mod emit_cvt;
 pub mod emit_fp;
@@ -18,6 +19,7 @@ mod emit_simd;
 pub mod emit_vec;
 mod entry;
 mod flags;
+mod hot;
 mod lower;
 pub mod pool;
 mod regs;

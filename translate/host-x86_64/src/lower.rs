@@ -5,9 +5,10 @@
 use crate::alloc::*;
 use crate::asm::*;
 use crate::flags::Cond;
+use crate::hot::Swap;
 use crate::pool::Pool;
 use crate::regs::*;
-use ir::state::{Header, LOOKUP_BYTES, LOOKUP_ENTRIES, RuntimeEntry};
+use ir::state::{Header, LOOKUP_BYTES, LOOKUP_ENTRIES, LOOP_COUNTERS, RuntimeEntry};
 use ir::{
     Attr, BlockId, CompileCx, Effect, ExitSite, HostCode, Inst, Op, Pad, Region, Reloc, SlotId, SlotSet,
     Target, Term, Type, Val, exit,
@@ -28,6 +29,7 @@ struct Tables {
     lazy: Vec<bool>,
     fused: Vec<bool>,
     keeps_carry: Vec<u32>,
+    elided: Vec<bool>,
     slot_vz: Vec<u8>,
     live: Vec<u32>,
     asm: Asm,
@@ -55,9 +57,13 @@ fn grown<T: Clone>(mut v: Vec<T>, n: usize, with: T) -> Vec<T> {
 /// which is found out by trying.
 pub(crate) fn compile(feat: Features, map: &PinMap, r: &Region, cx: &mut dyn CompileCx) -> HostCode {
     let mut forced = Vec::new();
+    let mut chains = true;
+    let adapted = cx.plan().hot.then(|| crate::hot::adapt(map, r, cx.guest()));
+    let (map, swaps) = adapted.as_ref().map_or((map, &[][..]), |(m, s)| (m, &s[..]));
     loop {
-        match attempt(feat, map, r, cx, &forced) {
+        match attempt(feat, map, swaps, r, cx, &forced, chains) {
             Ok(code) => return code,
+            Err(NO_CHAINS) => chains = false,
             Err(op) => {
                 assert!(!forced.contains(&op), "operation {op} needs too many registers even out of line");
                 forced.push(op);
@@ -66,13 +72,18 @@ pub(crate) fn compile(feat: Features, map: &PinMap, r: &Region, cx: &mut dyn Com
     }
 }
 
+/// The error of an attempt that must be made again without chains.
+const NO_CHAINS: usize = usize::MAX;
+
 /// Compiles with the operations `forced` out of line; `Err` names one more that must be.
 fn attempt(
     feat: Features,
     map: &PinMap,
+    swaps: &[Swap],
     r: &Region,
     cx: &mut dyn CompileCx,
     forced: &[usize],
+    chains: bool,
 ) -> Result<HostCode, usize> {
     let n = r.insts.len();
     let mut t = TABLES.take();
@@ -92,6 +103,7 @@ fn attempt(
     let (mode_key, no_chain) = (cx.mode_key(), cx.no_chain());
     let addr32 = cx.guest().address_bits() == 32;
     let half_slots = cx.guest().half_slots();
+    let plan = cx.plan();
     let mut c = C {
         a,
         map,
@@ -103,6 +115,9 @@ fn attempt(
         mode_key,
         addr32,
         no_chain,
+        plan,
+        swaps,
+        canonical: false,
         heads: t.heads,
         poll_head: t.poll_head,
         loc: grown(t.loc, n, Loc::None),
@@ -114,6 +129,9 @@ fn attempt(
         lazy: grown(t.lazy, n, false),
         fused: grown(t.fused, n, false),
         keeps_carry: grown(t.keeps_carry, n, u32::MAX),
+        elided: grown(t.elided, n, false),
+        chains,
+        chains_failed: false,
         half_slots,
         slot_vz: grown(t.slot_vz, map.disp.len(), 16),
         live: t.live,
@@ -142,6 +160,9 @@ fn attempt(
             if let Some(op) = c.starved {
                 return Err(op);
             }
+        }
+        if c.chains_failed {
+            return Err(NO_CHAINS);
         }
     }
     c.emit_cold();
@@ -192,6 +213,12 @@ impl C<'_> {
         self.block = b;
         self.pc = blk.pc;
         self.mode_key = self.cx.mode_key();
+        if self.plan.hot && b == 0 {
+            self.out.marks.push((self.a.pos(), blk.pc));
+            self.out.entries.push((blk.pc, self.a.pos()));
+            self.go_own();
+        }
+        self.canonical = false;
         self.live.clear();
         self.next_death = u32::MAX;
         self.users = [0; 16];
@@ -209,11 +236,12 @@ impl C<'_> {
         let head = self.heads[b];
         self.a.bind(head);
         self.out.marks.push((self.a.pos(), blk.pc));
-        if blk.entry {
+        if blk.entry && !self.plan.hot {
             self.out.entries.push((blk.pc, self.a.pos()));
         }
         if self.poll_head[b] {
             self.poll(blk.pc);
+            self.count(blk.pc);
         }
         let term_use = match blk.term {
             Term::Branch { flags: v, .. }
@@ -269,8 +297,29 @@ impl C<'_> {
 
     pub(crate) fn cold(&mut self, work: ColdWork) -> Label {
         let label = self.a.new_label();
-        self.cold.push(Cold { label, pc: self.pc, work });
+        self.cold_work(label, work);
         label
+    }
+    fn cold_work(&mut self, label: Label, work: ColdWork) {
+        self.cold.push(Cold { label, pc: self.pc, canonical: self.canonical, work });
+    }
+    /// Counts a passage of the loop whose head is at `pc`.
+    fn count(&mut self, pc: u64) {
+        let Some(by) = self.plan.count else { return };
+        let n = (pc >> self.cx.guest().insn_align_log2()) as usize % LOOP_COUNTERS;
+        let l = self.cold(ColdWork::Hot { pc });
+        self.a.alu_i(Alu::Add, Sz::D, hdr(offset_of!(Header, loops) + 4 * n), by as i32);
+        self.a.jcc(Cc::B, l);
+    }
+    /// The displacement field of a jump to the head of loop `i`, which can be made to lead to a better translation.
+    fn head_field(&mut self, i: BlockId) {
+        let l = self.heads[i.0 as usize];
+        let key = self.r.blocks[i.0 as usize].pc | self.mode_key;
+        self.sites.push((self.a.pos(), l, key));
+        self.a.rel32(l);
+    }
+    fn is_counted(&self, i: BlockId) -> bool {
+        self.plan.count.is_some() && self.poll_head[i.0 as usize]
     }
     fn poll(&mut self, pc: u64) {
         let l = self.cold(ColdWork::Poll { pc });
@@ -326,34 +375,66 @@ impl C<'_> {
     /// Goes to `t`; nothing is emitted when it is the next block.
     fn transfer(&mut self, t: Target, from: u64, b: usize) {
         if let Some(i) = self.inside(t) {
+            if self.canonical {
+                self.go_own();
+            }
             if !self.follows(i, b) {
-                let l = self.heads[i.0 as usize];
-                self.a.jmp(l);
+                if self.is_counted(i) {
+                    self.align_field(1);
+                    self.a.u8(0xe9);
+                    self.head_field(i);
+                } else {
+                    let l = self.heads[i.0 as usize];
+                    self.a.jmp(l);
+                }
             }
             return;
         }
         let Target::Pc(pc) = t else { unreachable!("blocks are inside") };
-        if pc <= from {
+        self.leave_to(pc, pc <= from);
+    }
+    /// An exit to `pc`; `back`: it polls.
+    fn leave_to(&mut self, pc: u64, back: bool) {
+        self.go_canonical();
+        if back {
             self.poll(pc);
+            self.count(pc);
         }
         self.site_jmp(pc);
     }
     fn branch(&mut self, c: Cond, t: Target, from: u64) {
         if let Some(i) = self.inside(t) {
             let l = self.heads[i.0 as usize];
-            self.jump_if(c, l);
+            match c {
+                Cond::One(cc) if self.is_counted(i) => {
+                    self.align_field(2);
+                    self.a.u8(0x0f);
+                    self.a.u8(0x80 | cc as u8);
+                    self.head_field(i);
+                }
+                c if self.is_counted(i) => {
+                    let skip = self.a.new_label();
+                    self.jump_if(c.invert(), skip);
+                    self.align_field(1);
+                    self.a.u8(0xe9);
+                    self.head_field(i);
+                    self.a.bind(skip);
+                }
+                c => self.jump_if(c, l),
+            }
             return;
         }
         let Target::Pc(pc) = t else { unreachable!("blocks are inside") };
         match c {
+            c if !self.swaps.is_empty() => {
+                let l = self.cold(ColdWork::Leave { pc, mode_key: self.mode_key, back: pc <= from });
+                self.jump_if(c, l);
+            }
             Cond::One(cc) if pc > from => self.site_jcc(cc, pc),
             c => {
                 let skip = self.a.new_label();
                 self.jump_if(c.invert(), skip);
-                if pc <= from {
-                    self.poll(pc);
-                }
-                self.site_jmp(pc);
+                self.leave_to(pc, pc <= from);
                 self.a.bind(skip);
             }
         }
@@ -421,6 +502,7 @@ impl C<'_> {
                 }
             }
             Term::Call { target, ret } => {
+                self.go_canonical();
                 if target <= pc {
                     self.poll(target);
                 }
@@ -436,6 +518,7 @@ impl C<'_> {
             }
             Term::CallIndirect { addr, ret } => {
                 self.key_of(addr);
+                self.go_canonical();
                 self.poll_key();
                 if self.no_chain {
                     self.a.jmp_rm(entry(RuntimeEntry::LookUp));
@@ -447,11 +530,12 @@ impl C<'_> {
                 self.pads.push((ret, self.mode_key, key));
                 self.check_pad(key);
                 self.a.bind(back);
+                self.cold_work(miss, ColdWork::LookUpCall { key, back });
                 self.transfer(Target::Pc(ret), 0, b);
-                self.cold.push(Cold { label: miss, pc: self.pc, work: ColdWork::LookUpCall { key, back } });
             }
             Term::Indirect { addr } => {
                 self.key_of(addr);
+                self.go_canonical();
                 self.poll_key();
                 if self.no_chain {
                     self.a.jmp_rm(entry(RuntimeEntry::LookUp));
@@ -459,12 +543,13 @@ impl C<'_> {
                 }
                 let (entry, miss) = self.probe();
                 self.a.jmp_rm(entry);
-                self.cold.push(Cold { label: miss, pc: self.pc, work: ColdWork::LookUp });
+                self.cold_work(miss, ColdWork::LookUp);
             }
             Term::Return { addr } => {
                 // No poll: landing on a pad goes forward in the caller's frame, so any endless execution also has a
                 // backward transfer or a missed pad, which poll.
                 self.key_of(addr);
+                self.go_canonical();
                 if self.no_chain {
                     self.a.jmp_rm(entry(RuntimeEntry::LookUp));
                     return;
@@ -473,17 +558,25 @@ impl C<'_> {
             }
             Term::Syscall { next } if self.no_chain => self.leave(next, exit::SYSCALL, None),
             Term::Syscall { next } => {
+                self.go_canonical();
                 self.leave_state(next, exit::SYSCALL, None);
                 self.a.call_rm(entry(RuntimeEntry::Syscall));
                 // The runtime looked at the poll word; a call goes forward.
                 self.transfer(Target::Pc(next), 0, b);
             }
-            Term::Trap { kind, pc, info } => self.leave(pc, exit::TRAP | (kind as u32) << 8, Some(info)),
+            Term::Trap { kind, pc, info } => {
+                self.go_canonical();
+                self.leave(pc, exit::TRAP | (kind as u32) << 8, Some(info));
+            }
             Term::Switch { pc, mode } => {
+                self.go_canonical();
                 self.emit_set_mode(mode);
                 self.site_jmp(pc);
             }
-            Term::Resume { pc } => self.leave(pc, exit::RESUME, None),
+            Term::Resume { pc } => {
+                self.go_canonical();
+                self.leave(pc, exit::RESUME, None);
+            }
         }
     }
 
@@ -584,11 +677,27 @@ impl C<'_> {
         self.a.u8(0xb8);
         self.a.u32(call.desc);
         self.out.relocs.push(Reloc::Descriptor(self.a.pos() - 4));
-        self.a.call_rm(entry(if call.helper { RuntimeEntry::Helper } else { RuntimeEntry::Eval }));
+        if call.helper {
+            let was = self.canonical;
+            self.go_canonical();
+            self.a.call_rm(entry(RuntimeEntry::Helper));
+            if !was {
+                self.go_own();
+            }
+        } else {
+            self.a.call_rm(entry(RuntimeEntry::Eval));
+        }
         let res = hdr(offset_of!(Header, call_result));
         match call.result {
             Loc::R(g) => self.a.mov(Sz::Q, g, res),
             Loc::X(x) => self.a.v2(V::Movups, x, res),
+            Loc::VSpill(n) => {
+                let to = hdr(offset_of!(Header, vspill) + 16 * n as usize);
+                for half in [0, 8] {
+                    self.a.mov(Sz::Q, RAX, res.plus(half));
+                    self.a.store(Sz::Q, to.plus(half), RAX);
+                }
+            }
             _ => {}
         }
     }
@@ -641,20 +750,23 @@ impl C<'_> {
     }
     /// Puts the evaluation of the current operation at a label that the code already jumps to.
     pub(crate) fn cold_at(&mut self, inst: &Inst, result: Loc, label: Label, back: Label) {
-        let call = self.capture(inst, result);
-        self.cold.push(Cold { label, pc: self.pc, work: ColdWork::Eval { call, back } });
+        let mut call = self.capture(inst, result);
+        let before = self.evaluated_again(inst, &mut call);
+        self.cold_work(label, ColdWork::Eval { before, call, back });
     }
     /// An evaluation in the cold part that produces the current operation's result in `result` and comes back to the
     /// label returned second.
     pub(crate) fn cold_eval(&mut self, inst: &Inst, result: Loc) -> (Label, Label) {
         let call = self.capture(inst, result);
         let back = self.a.new_label();
-        (self.cold(ColdWork::Eval { call, back }), back)
+        (self.cold(ColdWork::Eval { before: Vec::new(), call, back }), back)
     }
 
     fn emit_cold(&mut self) {
-        let mut work = std::mem::take(&mut self.cold);
-        for c in work.drain(..) {
+        let mut work = std::collections::VecDeque::from(std::mem::take(&mut self.cold));
+        while let Some(c) = work.pop_front() {
+            self.canonical = c.canonical;
+            self.pc = c.pc;
             self.a.bind(c.label);
             self.out.marks.push((self.a.pos(), c.pc));
             match c.work {
@@ -668,7 +780,16 @@ impl C<'_> {
                     self.a.lea(Sz::Q, RCX, Mem::rip(site as i32 - end as i32));
                     self.a.jmp_rm(entry(RuntimeEntry::Link));
                 }
-                ColdWork::Poll { pc } => self.leave(pc, exit::POLL, None),
+                ColdWork::Poll { pc } => {
+                    self.go_canonical();
+                    self.leave(pc, exit::POLL, None);
+                }
+                ColdWork::Hot { pc } => self.leave(pc, exit::HOT, None),
+                ColdWork::Leave { pc, mode_key, back } => {
+                    self.mode_key = mode_key;
+                    self.leave_to(pc, back);
+                    work.extend(self.cold.drain(..));
+                }
                 ColdWork::PollKey { moded } => {
                     if moded {
                         self.a.mov(Sz::Q, RCX, Rm::M(hdr(offset_of!(Header, mode_key))));
@@ -690,13 +811,21 @@ impl C<'_> {
                     self.a.ldmxcsr(hdr(offset_of!(Header, guest_fpcr)));
                     self.a.jmp(back);
                 }
-                ColdWork::Eval { call, back } => {
+                ColdWork::Eval { before, call, back } => {
+                    for b in &before {
+                        self.out_call(b, c.pc);
+                    }
                     self.out_call(&call, c.pc);
                     self.a.jmp(back);
                 }
             }
         }
-        self.cold = work;
+        if !self.swaps.is_empty() {
+            self.out.fault_exit = Some(self.a.pos());
+            self.canonical = false;
+            self.go_canonical();
+            self.a.jmp_rm(entry(RuntimeEntry::Exit));
+        }
         if let Some(l) = self.miss {
             self.a.bind(l);
             self.a.jmp_rm(entry(RuntimeEntry::ReturnMiss));
@@ -733,6 +862,7 @@ impl C<'_> {
             lazy: self.lazy,
             fused: self.fused,
             keeps_carry: self.keeps_carry,
+            elided: self.elided,
             slot_vz: self.slot_vz,
             live: self.live,
             asm: self.a,

@@ -38,7 +38,7 @@ pub struct RuntimeCode {
 pub struct ExitSite {
     /// Offset of the displacement field.
     pub at: u32,
-    /// Offset of the stub it leads to when unlinked.
+    /// Offset of the stub it leads to when unlinked; for a jump to a loop's head in the same region that head.
     pub stub: u32,
     /// The look-up key it leads to: a guest address with the mode in force there.
     pub key: u64,
@@ -85,6 +85,18 @@ pub struct HostCode {
     pub marks: Vec<(u32, u64)>,
     /// Absolute values.
     pub relocs: Vec<Reloc>,
+    /// Where a fault in this code goes on instead of at the exit entry, if registers differ from the canonical map.
+    pub fault_exit: Option<u32>,
+}
+
+/// How a region is compiled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Plan {
+    /// Loops are counted: each passage of a loop's head adds this to one of [`crate::state::Header::loops`], and when that
+    /// overflows the code leaves with [`exit::HOT`]. Jumps to heads inside the region are patchable, too.
+    pub count: Option<u32>,
+    /// The region is worth its own register map, and only its first block is entered from outside.
+    pub hot: bool,
 }
 
 thread_local! {
@@ -119,6 +131,10 @@ pub trait CompileCx {
     fn mode_key(&self) -> u64;
     /// Direct exits must go through the dispatcher (`-d nochain`), and so must returns.
     fn no_chain(&self) -> bool;
+    /// How to compile.
+    fn plan(&self) -> Plan {
+        Plan::default()
+    }
 }
 
 /// A host back end for one feature level.
@@ -153,4 +169,6 @@ pub mod exit {
     pub const FETCH: u32 = 5;
     /// Look up again (mode changed, code invalidated, single step done).
     pub const RESUME: u32 = 6;
+    /// The loop whose head is at pc has run often.
+    pub const HOT: u32 = 7;
 }

@@ -16,6 +16,10 @@ pub const LOOKUP_ENTRIES: usize = 4096;
 /// `key << (4 - insn_align_log2)`, modulo the table's size.
 pub const LOOKUP_BYTES: usize = LOOKUP_ENTRIES * 16;
 
+/// Counters of loops in the header, a power of two. A loop counts in the one that its head's address selects, whatever page
+/// it is on.
+pub const LOOP_COUNTERS: usize = 16;
+
 /// Bytes of spill space for a back end in the header.
 pub const SPILL_SLOTS: usize = 64;
 /// Vectors of spill space. Values that live across guest instructions are contents of vector slots (32 on every guest so
@@ -92,6 +96,8 @@ pub struct Header {
     pub spill: [u64; SPILL_SLOTS],
     /// Vector spill space of the back end (16 bytes each).
     pub vspill: [[u64; 2]; VSPILL_SLOTS],
+    /// How often loops have run: see [`crate::Plan`].
+    pub loops: [u32; LOOP_COUNTERS],
 }
 
 impl Header {

@@ -366,6 +366,9 @@ impl Persist {
 
     /// Moves all placed clusters to the store (invariant 2).
     pub fn release(&mut self, store: &mut Store, arena: &Arena, back: &dyn BackEnd) {
+        if self.placed.is_empty() {
+            return;
+        }
         for (base, p) in std::mem::take(&mut self.placed) {
             let Some(cluster) = self.view(p.file).and_then(|v| v.cluster(p.cluster)) else { continue };
             let pc = |offset: u32| p.bias.wrapping_add(u64::from(offset));
@@ -392,6 +395,7 @@ impl Persist {
                         .collect(),
                     pads: r.pads.map(|i| inner(cluster.pad(i))).collect(),
                     marks: r.marks.map(|i| cluster.mark(i)).map(|m| (inner(m.0), pc(m.1))).collect(),
+                    fault_exit: None,
                 };
                 store.adopt(arena, back, parts);
             }
