@@ -30,6 +30,8 @@ impl OwnedCpu {
     /// Clears our request, before what it asks for is looked at.
     pub fn clear_poll(&self) {
         self.cpu.poll().fetch_and(!POLL_BIT, Ordering::SeqCst);
+        // The engine's own, or nothing that waits for an empty word would come to an end.
+        self.cpu.is_asked();
     }
 
     /// True if translated code was asked to leave.

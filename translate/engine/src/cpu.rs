@@ -1,5 +1,6 @@
 //! The per-thread CPU: the state block, the look-up table for indirect branches and the return-prediction stack.
 
+use crate::run::POLL_CODE;
 use crate::sys::Mapping;
 use ir::state::{GUEST_OFFSET, Header, LOOKUP_BYTES, LOOKUP_ENTRIES, flags_to_mem};
 use ir::{DEAD_KEY, FpState, Recipe, SlotId, SlotTable, Type};
@@ -153,6 +154,16 @@ impl CpuState {
     /// The poll word: another thread or a signal handler sets it to make translated code leave.
     pub fn poll(&self) -> &AtomicU32 {
         &self.header().poll
+    }
+
+    /// Outside of translated code there is no code to leave: true if the poll word asks for anything else.
+    pub fn is_asked(&self) -> bool {
+        let poll = self.poll();
+        let asked = poll.load(Ordering::Acquire);
+        if asked & POLL_CODE != 0 {
+            poll.fetch_and(!POLL_CODE, Ordering::AcqRel);
+        }
+        asked & !POLL_CODE != 0
     }
 
     /// Non-zero while this CPU's thread is inside the gate.

@@ -254,6 +254,7 @@ impl Engine {
             return;
         }
         self.forget(&dead);
+        self.ask_to_look_up();
     }
 
     /// Takes keys out of the threads' look-up tables.

@@ -30,7 +30,7 @@ impl Engine {
         self.refresh_mode(cpu);
         loop {
             self.settle_pc(cpu);
-            if cpu.poll().load(Ordering::Acquire) != 0 {
+            if cpu.is_asked() {
                 return Exit::Poll;
             }
             if cpu.pc() & !PC_MASK != 0 {
@@ -104,7 +104,7 @@ impl Engine {
         let h = cpu.header();
         match h.exit_code & 0xff {
             exit::SYSCALL => Some(Exit::Syscall),
-            exit::POLL => Some(Exit::Poll),
+            exit::POLL => cpu.is_asked().then_some(Exit::Poll),
             exit::TRAP => Some(Exit::Trap(trap_kind(h.exit_code >> 8), h.exit_info)),
             exit::FAULT => self.finish_fault(cpu),
             exit::FETCH => Some(Exit::Fetch),
@@ -281,8 +281,14 @@ impl Engine {
         let index = CpuState::lookup_index(key, self.guest().insn_align_log2());
         // SAFETY: the index is below the number of entries and the table lives as long as the CPU.
         let e: &LookupEntry = unsafe { &*cpu.lookup_base().add(index) };
-        if e.key.load(Ordering::Relaxed) == key {
-            return Ok(Some(e.host.load(Ordering::Relaxed)));
+        // Another thread may take the key out meanwhile (`forget`), and puts the runtime's entry there, which wants a key
+        // in its register and would take the host address for one. Only we put keys in, so one that is there before and
+        // after was there all the time.
+        if e.key.load(Ordering::Acquire) == key {
+            let host = e.host.load(Ordering::Acquire);
+            if e.key.load(Ordering::Relaxed) == key {
+                return Ok(Some(host));
+            }
         }
         let mut inner = self.lock();
         let host = self.find(&mut inner, key)?;
@@ -330,10 +336,21 @@ impl Engine {
             }
         }
     }
+
+    /// Brings the threads that run dead code out of it: in a loop they would find no exit.
+    pub(crate) fn ask_to_look_up(&self) {
+        let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for t in threads.iter() {
+            // SAFETY: registered CPUs are alive; the poll word is atomic.
+            unsafe { &*t.0 }.poll().fetch_or(POLL_CODE, Ordering::AcqRel);
+        }
+    }
 }
 
-/// Bit of the poll word that asks for a flush; the other bits belong to the runtime above.
+/// Bit of the poll word that asks for a flush; the bits not named here belong to the runtime above.
 pub(crate) const POLL_FLUSH: u32 = 1 << 31;
+/// Bit of the poll word that asks to look the code up anew. The thread clears it itself.
+pub(crate) const POLL_CODE: u32 = 1 << 30;
 
 /// `si_code` of faults whose address the host does not report (general protection: non-canonical address).
 const SI_KERNEL: i32 = 0x80;

@@ -185,6 +185,9 @@ impl Store {
             if let std::collections::hash_map::Entry::Vacant(e) = self.entries.entry(key) {
                 e.insert(at + u64::from(off));
                 keys.push(key);
+            } else if first == u64::MAX {
+                // Threads and exits may know it from before the store did.
+                keys.push(key);
             }
         }
         for e in exits.iter().filter(|e| heads.contains(&e.stub)) {
@@ -315,16 +318,16 @@ impl Store {
         region.kept = None;
         let host = region.host.clone();
         for key in &keys {
-            // Another translation of the same block may have taken this one's place, or this one another's.
-            if !self.entries.get(key).is_some_and(|h| host.contains(h)) {
-                continue;
-            }
-            self.entries.remove(key);
-            let under = self.hot.remove(key).and_then(|h| h.under);
-            if let Some(under) = under
-                && self.region_at(under).is_some_and(|i| self.regions[i].live)
-            {
-                self.entries.insert(*key, under);
+            // Another translation of the same block may have taken this one's place, or this one another's. What leads to
+            // the key may lead to either.
+            if self.entries.get(key).is_some_and(|h| host.contains(h)) {
+                self.entries.remove(key);
+                let under = self.hot.remove(key).and_then(|h| h.under);
+                if let Some(under) = under
+                    && self.region_at(under).is_some_and(|i| self.regions[i].live)
+                {
+                    self.entries.insert(*key, under);
+                }
             }
             for l in self.links.remove(key).unwrap_or_default() {
                 arena.patch32(l.site, back.link_value(l.site, l.stub));
