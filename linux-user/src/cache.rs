@@ -8,13 +8,12 @@
 //! 3. Nothing here is seen by the guest: no descriptor stays open, no signal is raised (RLIMIT_FSIZE), no failure shows.
 
 use crate::sys::raw_syscall;
-use engine::{CacheBytes, CacheFiles, Engine, Rebuild};
+use engine::{CacheBytes, CacheFiles, CacheSink, Engine, Rebuild};
 use std::ffi::{CString, OsStr};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
@@ -282,7 +281,7 @@ impl CacheFiles for Cache {
         let (path, part) = (self.path(name, SUFFIX), self.path(name, PART));
         // The part file is the lock: one writer at a time.
         let create = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
-        let mut file = match create() {
+        let file = match create() {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
                 let age = std::fs::symlink_metadata(&part).and_then(|m| m.modified()).map(|t| t.elapsed());
@@ -296,15 +295,29 @@ impl CacheFiles for Cache {
         };
         let old = self.map(&path);
         let new_file = old.is_none();
-        let written = build(old.as_ref().map(|(m, _)| m.as_ref()))
-            .filter(|bytes| self.has_room(bytes.len() as u64))
-            .is_some_and(|bytes| file.write_all(&bytes).is_ok() && std::fs::rename(&part, &path).is_ok());
+        let written = build(old.as_ref().map(|(m, _)| m.as_ref()), &mut NewFile { cache: self, file })
+            && std::fs::rename(&part, &path).is_ok();
         if !written {
             let _ = std::fs::remove_file(&part);
         } else if new_file {
             self.evict();
         }
         written
+    }
+}
+
+/// A file that is being written.
+struct NewFile<'a> {
+    cache: &'a Cache,
+    file: File,
+}
+
+impl CacheSink for NewFile<'_> {
+    fn has_room(&mut self, size: u64) -> bool {
+        self.cache.has_room(size)
+    }
+    fn write(&mut self, at: u64, bytes: &[u8]) -> bool {
+        self.file.write_all_at(bytes, at).is_ok()
     }
 }
 

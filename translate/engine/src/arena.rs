@@ -57,14 +57,14 @@ impl Arena {
         unsafe { std::slice::from_raw_parts_mut(at as *mut u8, len) }
     }
 
-    /// A copy of installed code.
-    pub fn read(&self, code: &std::ops::Range<u64>) -> Vec<u8> {
+    /// Copies installed code to the end of `to`.
+    pub fn read(&self, code: &std::ops::Range<u64>, to: &mut Vec<u8>) {
         let r = self.range();
         assert!(code.start >= r.start && code.end <= r.start + self.used as u64, "installed code");
-        let mut copy = vec![0; (code.end - code.start) as usize];
         // SAFETY: the range is installed; writers of single fields hold the translation lock, as our caller does.
-        unsafe { std::ptr::copy_nonoverlapping(code.start as *const u8, copy.as_mut_ptr(), copy.len()) };
-        copy
+        to.extend_from_slice(unsafe {
+            std::slice::from_raw_parts(code.start as *const u8, (code.end - code.start) as usize)
+        });
     }
 
     /// The 4-byte aligned field at `addr`.

@@ -24,13 +24,16 @@ mod persist;
 mod run;
 mod store;
 pub mod sys;
+mod tables;
 mod translate;
 
 pub use config::{Config, FastCall, InstallHook, LogItem, LogSink, Tier};
 pub use cpu::{CpuState, FaultInfo};
 pub use hot::{AtOnce, HotConfig};
 pub use machine::{EngineMachine, Memory};
-pub use persist::{CacheBytes, CacheConfig, CacheCounters, CacheFiles, ImageId, Rebuild, cache_regions};
+pub use persist::{
+    CacheBytes, CacheConfig, CacheCounters, CacheFiles, CacheSink, ImageId, Rebuild, cache_regions,
+};
 pub use run::Exit;
 
 use arena::Arena;
@@ -135,7 +138,7 @@ impl Engine {
         Ok(Box::new(Engine {
             config,
             inner: Mutex::new(Inner {
-                store: Store::default(),
+                store: Store::new(&arena),
                 arena,
                 interner: Interner::default(),
                 interpreted: HashMap::new(),

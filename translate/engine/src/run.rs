@@ -310,7 +310,7 @@ impl Engine {
         }
         let mut inner = self.lock();
         self.save_kept(&mut inner);
-        inner.store = crate::Store::default();
+        inner.store = crate::Store::new(&inner.arena);
         inner.arena.clear();
         inner.persist.flushed();
         inner.lukewarm.clear();

@@ -9,101 +9,114 @@
 
 use crate::arena::Arena;
 use crate::hash::KeyMap;
+use crate::tables::{Parts, Tables};
 use crate::translate::PC_MASK;
-use ir::{BackEnd, DEAD_KEY, ExitSite, HostCode, Reloc};
-use std::collections::BTreeMap;
+use ir::{BackEnd, DEAD_KEY, ExitSite};
 use std::ops::Range;
-
-/// A linked site.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Link {
-    pub site: u64,
-    pub stub: u64,
-}
 
 /// An installed region.
 #[derive(Debug)]
 pub(crate) struct Installed {
     /// Host range.
     pub host: Range<u64>,
-    /// Guest byte ranges it was made from.
-    pub guest: Vec<Range<u64>>,
-    /// The mode in its keys.
+    /// The mode in the keys of its entries, but for the first block's.
     pub mode_key: u64,
-    /// Keys of its entries.
-    keys: Vec<u64>,
-    /// Host addresses of its pads' keys.
-    pub pads: Vec<u64>,
-    /// (host offset, guest pc), sorted.
-    pub marks: Vec<(u32, u64)>,
-    /// (site, stub) of the patchable exits.
-    exits: Vec<Link>,
+    /// The mode in the first block's key.
+    first_mode: u64,
+    pub tables: Tables,
     /// What is kept for the persistent cache.
-    kept: Option<Box<Kept>>,
+    kept: Option<Kept>,
     /// Where faults in it go on, if not at the exit entry.
     fault_exit: Option<u64>,
     live: bool,
 }
 
 /// What only the persistent cache needs of a region.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Kept {
     /// Hash of the guest bytes.
     pub guest_hash: u64,
     /// Hash of the unlinked code.
     pub code_hash: u64,
-    pub entries: Vec<(u64, u32)>,
-    pub relocs: Vec<Reloc>,
-    /// Look-up keys that the exits lead to.
-    targets: Vec<u64>,
 }
 
-/// The tables of a region that comes with its code installed.
-#[derive(Debug)]
-pub(crate) struct Parts {
+/// A region as it is handed in, its code installed.
+#[derive(Clone, Debug)]
+pub(crate) struct Region<'a> {
     pub host: Range<u64>,
+    /// Look-up key of the first entry.
+    pub first: u64,
     pub mode_key: u64,
-    pub guest: Vec<Range<u64>>,
-    pub entries: Vec<(u64, u32)>,
-    pub exits: Vec<ExitSite>,
-    pub pads: Vec<u32>,
-    pub marks: Vec<(u32, u64)>,
+    pub parts: Parts<'a>,
     pub fault_exit: Option<u32>,
 }
 
 impl Installed {
-    /// New, valid and relocatable.
-    pub fn is_savable(&self) -> bool {
-        self.live && self.kept.is_some()
+    /// What is kept of a new, valid and relocatable region.
+    pub fn saved(&self) -> Option<Kept> {
+        self.kept.filter(|_| self.live)
     }
 
-    pub fn saved(&self) -> Option<&Kept> {
-        self.kept.as_deref()
+    fn key(&self, pc: u64, index: usize) -> u64 {
+        pc | if index == 0 { self.first_mode } else { self.mode_key }
     }
 
-    /// The exits with the look-up keys that they lead to.
-    pub fn exits(&self) -> impl Iterator<Item = (Link, u64)> {
-        let targets = self.kept.iter().flat_map(|k| k.targets.iter().copied());
-        self.exits.iter().copied().zip(targets)
+    /// Look-up keys of its entries.
+    fn keys(&self) -> impl Iterator<Item = u64> {
+        self.tables.entries().enumerate().map(|(i, (pc, _))| self.key(pc, i))
+    }
+
+    fn exit_at(&self, site: u64) -> Option<ExitSite> {
+        let at = site - self.host.start;
+        self.tables.exits().find(|e| u64::from(e.at) == at)
+    }
+}
+
+/// A site that leads to a key, and what it falls back to, by their offsets in the arena: a node of a list.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    site: u32,
+    stub: u32,
+    next: u32,
+}
+
+/// The end of a list of links.
+const END: u32 = u32::MAX;
+
+/// What is known of a key.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Offset of the code in the arena; zero, where the runtime's own code is, for none.
+    host: u32,
+    /// List of the sites that lead there.
+    links: u32,
+}
+
+impl Default for Entry {
+    fn default() -> Entry {
+        Entry { host: 0, links: END }
     }
 }
 
 /// All installed regions.
-#[derive(Default)]
 pub(crate) struct Store {
-    entries: KeyMap<u64, u64>,
+    /// The arena's first byte.
+    base: u64,
+    entries: KeyMap<u64, Entry>,
     regions: Vec<Installed>,
-    /// Host start -> index in `regions`.
-    by_host: BTreeMap<u64, usize>,
+    /// (host offset, index in `regions`), ascending: what was made here, and what was adopted. The arena is filled from the
+    /// bottom, so each only grows at its end.
+    by_host: [Vec<(u32, u32)>; 2],
     /// Guest page number -> regions with bytes on it.
-    by_page: KeyMap<u64, Vec<usize>>,
-    links: KeyMap<u64, Vec<Link>>,
-    /// site -> stub, for sites that exist but are not linked yet.
-    sites: KeyMap<u64, u64>,
+    by_page: KeyMap<u64, Vec<u32>>,
+    links: Vec<Link>,
+    /// Nodes of `links` that are free, as a list.
+    free: u32,
     /// Jumps to a loop's head inside regions, by key: sites that are linked only to a better translation.
     inside: KeyMap<u64, Vec<u64>>,
     /// Better translations by key.
     hot: KeyMap<u64, Hot>,
+    scratch: Vec<u8>,
 }
 
 /// A better translation that has taken the place of another.
@@ -117,8 +130,30 @@ struct Hot {
 const PAGE_SHIFT: u32 = 12;
 
 impl Store {
+    /// An empty store for code in this arena.
+    pub fn new(arena: &Arena) -> Store {
+        Store {
+            base: arena.range().start,
+            entries: KeyMap::default(),
+            regions: Vec::new(),
+            by_host: Default::default(),
+            by_page: KeyMap::default(),
+            links: Vec::new(),
+            free: END,
+            inside: KeyMap::default(),
+            hot: KeyMap::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The offset of an address in the arena.
+    fn offset(&self, host: u64) -> u32 {
+        u32::try_from(host - self.base).expect("an arena has less than 4 GiB")
+    }
+
     pub fn look_up(&self, key: u64) -> Option<u64> {
-        self.entries.get(&key).copied()
+        let entry = self.entries.get(&key).filter(|e| e.host != 0)?;
+        Some(self.base + u64::from(entry.host))
     }
 
     /// All regions in the order of their installation, dead ones included.
@@ -126,79 +161,47 @@ impl Store {
         &self.regions
     }
 
-    /// Records the region at host address `at`, made for the key `first`; the other blocks are entered in the mode of its
-    /// exits. With the hash of its guest bytes it can go to the persistent cache.
-    pub fn add(
-        &mut self,
-        at: u64,
-        code: HostCode,
-        first: u64,
-        mode_key: u64,
-        guest: Vec<Range<u64>>,
-        hash: Option<u64>,
-    ) {
-        let kept = hash.map(|guest_hash| {
-            Box::new(Kept {
-                guest_hash,
-                code_hash: crate::persist::content_hash(&code.bytes),
-                entries: code.entries.clone(),
-                relocs: code.relocs,
-                targets: code.exits.iter().map(|e| e.key).collect(),
-            })
-        });
-        let parts = Parts {
-            host: at..at + code.bytes.len() as u64,
-            mode_key,
-            guest,
-            entries: code.entries,
-            exits: code.exits,
-            pads: code.pads.iter().map(|p| p.key_at).collect(),
-            marks: code.marks,
-            fault_exit: code.fault_exit,
-        };
-        self.record(parts, first, kept);
+    /// Records a region; with the hash of its guest bytes and of its code it can go to the persistent cache.
+    pub fn add(&mut self, region: &Region<'_>, kept: Option<Kept>) {
+        self.record(region, kept, false);
     }
 
     /// Records a region of the persistent cache, some of whose exits are linked already.
-    pub fn adopt(&mut self, arena: &Arena, back: &dyn BackEnd, parts: Parts) {
-        let at = parts.host.start;
-        let exits = parts.exits.clone();
-        self.record(parts, u64::MAX, None);
-        for e in exits {
-            let link = Link { site: at + u64::from(e.at), stub: at + u64::from(e.stub) };
-            if arena.read32(link.site) != back.link_value(link.site, link.stub) {
-                self.sites.remove(&link.site);
-                self.links.entry(e.key).or_default().push(link);
+    pub fn adopt(&mut self, arena: &Arena, back: &dyn BackEnd, region: &Region<'_>) {
+        self.record(region, None, true);
+        let at = region.host.start;
+        for e in region.parts.exits {
+            let (site, stub) = (at + u64::from(e.at), at + u64::from(e.stub));
+            if arena.read32(site) != back.link_value(site, stub) {
+                self.note_link(site, stub, e.key);
             }
         }
     }
 
-    fn record(&mut self, parts: Parts, first: u64, kept: Option<Box<Kept>>) {
-        let Parts { host, mode_key, guest, entries, exits, pads, marks, fault_exit } = parts;
-        let at = host.start;
-        let index = self.regions.len();
-        let mut keys = Vec::with_capacity(entries.len());
-        let heads: Vec<u32> = entries.iter().map(|e| e.1).collect();
-        for (pc, off) in entries {
-            let key = if pc == first & PC_MASK { first } else { pc | mode_key };
+    fn record(&mut self, region: &Region<'_>, kept: Option<Kept>, adopted: bool) {
+        let Region { ref host, first, mode_key, ref parts, fault_exit } = *region;
+        let index = self.regions.len() as u32;
+        let at = self.offset(host.start);
+        let installed = Installed {
+            host: host.clone(),
+            mode_key,
+            first_mode: first & !PC_MASK,
+            tables: Tables::new(parts, &mut self.scratch),
+            kept,
+            fault_exit: fault_exit.map(|f| host.start + u64::from(f)),
+            live: true,
+        };
+        for (i, &(pc, off)) in parts.entries.iter().enumerate() {
+            let entry = self.entries.entry(installed.key(pc, i)).or_default();
             // An older translation of the same block stays valid for those who are linked to it.
-            if let std::collections::hash_map::Entry::Vacant(e) = self.entries.entry(key) {
-                e.insert(at + u64::from(off));
-                keys.push(key);
-            } else if first == u64::MAX {
-                // Threads and exits may know it from before the store did.
-                keys.push(key);
+            if entry.host == 0 {
+                entry.host = at + off;
             }
         }
-        for e in exits.iter().filter(|e| heads.contains(&e.stub)) {
-            self.inside.entry(e.key).or_default().push(at + u64::from(e.at));
+        for e in parts.exits.iter().filter(|e| parts.entries.iter().any(|n| n.1 == e.stub)) {
+            self.inside.entry(e.key).or_default().push(host.start + u64::from(e.at));
         }
-        let exits: Vec<Link> =
-            exits.iter().map(|e| Link { site: at + u64::from(e.at), stub: at + u64::from(e.stub) }).collect();
-        for l in &exits {
-            self.sites.insert(l.site, l.stub);
-        }
-        for g in &guest {
+        for g in parts.guest {
             for page in g.start >> PAGE_SHIFT..=(g.end - 1) >> PAGE_SHIFT {
                 let list = self.by_page.entry(page).or_default();
                 if list.last() != Some(&index) {
@@ -206,19 +209,10 @@ impl Store {
                 }
             }
         }
-        self.by_host.insert(at, index);
-        self.regions.push(Installed {
-            host,
-            guest,
-            mode_key,
-            keys,
-            pads: pads.iter().map(|&p| at + u64::from(p)).collect(),
-            marks,
-            exits,
-            kept,
-            fault_exit: fault_exit.map(|f| at + u64::from(f)),
-            live: true,
-        });
+        let by_host = &mut self.by_host[usize::from(adopted)];
+        debug_assert!(by_host.last().is_none_or(|l| l.0 < at), "the arena is filled from the bottom");
+        by_host.push((at, index));
+        self.regions.push(installed);
     }
 
     /// The better translation of `key`.
@@ -228,47 +222,70 @@ impl Store {
 
     /// Makes everything that leads to `key` lead to `host`, a better translation that was installed for it.
     pub fn publish(&mut self, arena: &Arena, back: &dyn BackEnd, key: u64, host: u64) {
-        let Some(index) = self.region_at(host) else { return };
-        if !self.regions[index].keys.contains(&key) {
-            self.regions[index].keys.push(key);
-        }
-        let before = self.entries.insert(key, host);
+        let before = self.look_up(key);
+        self.entries.entry(key).or_default().host = self.offset(host);
         let hot = self.hot.entry(key).or_insert(Hot { host, under: before.filter(|&b| b != host) });
         hot.host = host;
-        for site in self.inside.get(&key).into_iter().flatten() {
-            if let Some(stub) = self.sites.remove(site) {
-                self.links.entry(key).or_default().push(Link { site: *site, stub });
+        for site in self.inside.get(&key).cloned().unwrap_or_default() {
+            if let Some(stub) = self.unlinked(arena, back, site) {
+                self.note_link(site, stub, key);
             }
         }
-        for l in self.links.get(&key).into_iter().flatten() {
-            arena.patch32(l.site, back.link_value(l.site, host));
+        let mut at = self.entries[&key].links;
+        while at != END {
+            let l = self.links[at as usize];
+            let site = self.base + u64::from(l.site);
+            arena.patch32(site, back.link_value(site, host));
+            at = l.next;
         }
     }
 
-    /// Records that `site`, which is not the store's, was made to lead to the entry for `key`.
+    /// Records that `site` was made to lead to the entry for `key`, and falls back to `stub`.
     pub fn note_link(&mut self, site: u64, stub: u64, key: u64) {
-        self.links.entry(key).or_default().push(Link { site, stub });
+        let (site, stub) = (self.offset(site), self.offset(stub));
+        let entry = self.entries.entry(key).or_default();
+        let link = Link { site, stub, next: entry.links };
+        if self.free == END {
+            entry.links = self.links.len() as u32;
+            self.links.push(link);
+        } else {
+            entry.links = self.free;
+            let node = &mut self.links[self.free as usize];
+            self.free = node.next;
+            *node = link;
+        }
+    }
+
+    /// Where `site` leads now, if it is a valid region's and leads where it led at first.
+    fn unlinked(&self, arena: &Arena, back: &dyn BackEnd, site: u64) -> Option<u64> {
+        let region = &self.regions[self.region_at(site)?];
+        let stub = region.host.start + u64::from(region.exit_at(site).filter(|_| region.live)?.stub);
+        (arena.read32(site) == back.link_value(site, stub)).then_some(stub)
     }
 
     /// Makes `site` lead to `host`, the entry for `key`. False if the site is not (or no longer) linkable.
     pub fn link(&mut self, arena: &Arena, back: &dyn BackEnd, site: u64, key: u64, host: u64) -> bool {
-        let Some(stub) = self.sites.remove(&site) else { return false };
-        self.links.entry(key).or_default().push(Link { site, stub });
+        let Some(stub) = self.unlinked(arena, back, site) else { return false };
+        self.note_link(site, stub, key);
         arena.patch32(site, back.link_value(site, host));
         true
     }
 
     fn region_at(&self, host: u64) -> Option<usize> {
-        let (_, &index) = self.by_host.range(..=host).next_back()?;
-        self.regions[index].host.contains(&host).then_some(index)
+        let offset = u32::try_from(host.checked_sub(self.base)?).ok()?;
+        self.by_host.iter().find_map(|list| {
+            let i = list.partition_point(|e| e.0 <= offset).checked_sub(1)?;
+            let index = list[i].1 as usize;
+            self.regions[index].host.contains(&host).then_some(index)
+        })
     }
 
     /// The guest instruction that the host address belongs to, and where a fault there goes on, if not at the exit entry.
     pub fn fault_at(&self, host: u64) -> Option<(u64, Option<u64>)> {
         let region = &self.regions[self.region_at(host)?];
         let off = (host - region.host.start) as u32;
-        let i = region.marks.partition_point(|m| m.0 <= off);
-        Some((region.marks[i.checked_sub(1)?].1, region.fault_exit))
+        let mark = region.tables.marks().take_while(|m| m.0 <= off).last()?;
+        Some((mark.1, region.fault_exit))
     }
 
     /// Guest pages that have translated code, for quick rejection.
@@ -292,16 +309,16 @@ impl Store {
         let mut dead = Vec::new();
         for page in pages {
             let list = self.by_page.remove(&page).unwrap_or_default();
-            let (hit, keep): (Vec<usize>, Vec<usize>) = list.into_iter().partition(|&i| {
-                let r = &self.regions[i];
-                !r.live || r.guest.iter().any(|g| g.start < range.end && range.start < g.end)
+            let (hit, keep): (Vec<u32>, Vec<u32>) = list.into_iter().partition(|&i| {
+                let r = &self.regions[i as usize];
+                !r.live || r.tables.guest().any(|g| g.start < range.end && range.start < g.end)
             });
             if !keep.is_empty() {
                 self.by_page.insert(page, keep);
             }
             for i in hit {
-                if self.regions[i].live {
-                    self.kill(arena, back, i, &mut dead);
+                if self.regions[i as usize].live {
+                    self.kill(arena, back, i as usize, &mut dead);
                 }
             }
         }
@@ -309,37 +326,36 @@ impl Store {
     }
 
     fn kill(&mut self, arena: &Arena, back: &dyn BackEnd, index: usize, dead: &mut Vec<u64>) {
-        let region = &mut self.regions[index];
-        region.live = false;
-        let keys = std::mem::take(&mut region.keys);
-        let pads = std::mem::take(&mut region.pads);
-        let exits = std::mem::take(&mut region.exits);
-        region.guest.clear();
-        region.kept = None;
+        self.regions[index].live = false;
+        let region = &self.regions[index];
         let host = region.host.clone();
-        for key in &keys {
+        for pad in region.tables.pads() {
+            arena.patch64(host.start + u64::from(pad), DEAD_KEY);
+        }
+        let first = dead.len();
+        dead.extend(region.keys());
+        for &key in &dead[first..] {
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
             // Another translation of the same block may have taken this one's place, or this one another's. What leads to
             // the key may lead to either.
-            if self.entries.get(key).is_some_and(|h| host.contains(h)) {
-                self.entries.remove(key);
-                let under = self.hot.remove(key).and_then(|h| h.under);
+            let mut at = std::mem::replace(&mut entry.links, END);
+            if self.look_up(key).is_some_and(|h| host.contains(&h)) {
+                self.entries.remove(&key);
+                let under = self.hot.remove(&key).and_then(|h| h.under);
                 if let Some(under) = under
                     && self.region_at(under).is_some_and(|i| self.regions[i].live)
                 {
-                    self.entries.insert(*key, under);
+                    let host = self.offset(under);
+                    self.entries.insert(key, Entry { host, links: END });
                 }
             }
-            for l in self.links.remove(key).unwrap_or_default() {
-                arena.patch32(l.site, back.link_value(l.site, l.stub));
-                self.sites.insert(l.site, l.stub);
+            while at != END {
+                let node = &mut self.links[at as usize];
+                let (site, stub) = (self.base + u64::from(node.site), self.base + u64::from(node.stub));
+                arena.patch32(site, back.link_value(site, stub));
+                let next = std::mem::replace(&mut node.next, self.free);
+                (self.free, at) = (at, next);
             }
         }
-        for pad in pads {
-            arena.patch64(pad, DEAD_KEY);
-        }
-        for l in exits {
-            self.sites.remove(&l.site);
-        }
-        dead.extend(keys);
     }
 }

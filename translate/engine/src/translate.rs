@@ -3,6 +3,8 @@
 //! A region starts at the wanted address and follows fall-through and direct branches to a small cap, inside the
 //! bytes that one fetch gave (which all have the same permission). Each block is an entry of its own.
 
+use crate::store::Kept;
+use crate::tables::Parts;
 use crate::{Config, CpuState, Engine, Inner, LogItem};
 use ir::{
     Attr, Block, BlockId, BlockRequest, Builder, CompileCx, Guest, Inst, Mem, Plan, Region, Size, Target,
@@ -330,7 +332,25 @@ impl Engine {
             f(at, host_bytes, key & PC_MASK);
         }
         let first = at + u64::from(code.entries.first().map_or(0, |e| e.1));
-        inner.store.add(at, code, key, mode_key, guest.clone(), hash);
+        let kept =
+            hash.map(|guest_hash| Kept { guest_hash, code_hash: crate::persist::content_hash(&code.bytes) });
+        let pads: Vec<u32> = code.pads.iter().map(|p| p.key_at).collect();
+        let installed = crate::store::Region {
+            host: at..at + host_bytes as u64,
+            first: key,
+            mode_key,
+            parts: Parts {
+                guest: &guest,
+                entries: &code.entries,
+                exits: &code.exits,
+                pads: &pads,
+                marks: &code.marks,
+                relocs: kept.map_or(&[][..], |_| &code.relocs),
+            },
+            fault_exit: code.fault_exit,
+        };
+        inner.store.add(&installed, kept);
+        code.recycle();
         times[3] = clock.lap();
         {
             let mut c = self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -356,7 +376,9 @@ impl Engine {
 
     /// A copy of `len` bytes of installed code at `at`.
     pub fn installed_code(&self, at: u64, len: usize) -> Vec<u8> {
-        self.lock().arena.read(&(at..at + len as u64))
+        let mut copy = Vec::new();
+        self.lock().arena.read(&(at..at + len as u64), &mut copy);
+        copy
     }
 
     /// True if new code may be written to the persistent cache.

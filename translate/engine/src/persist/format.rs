@@ -324,12 +324,39 @@ pub(crate) struct Record {
     /// Kind and code offset; a descriptor's field holds the index in `descriptors`.
     pub relocs: Vec<(u32, u32)>,
     pub descriptors: Vec<[u64; 3]>,
+    /// Site, stub and key; sites ascend.
     pub exits: Vec<(u32, u32, u64)>,
     pub pads: Vec<u32>,
     pub marks: Vec<(u32, u32)>,
 }
 
 impl Record {
+    /// Empties it, the memory kept.
+    pub fn clear(&mut self) {
+        self.code.clear();
+        self.entries.clear();
+        self.ranges.clear();
+        self.relocs.clear();
+        self.descriptors.clear();
+        self.exits.clear();
+        self.pads.clear();
+        self.marks.clear();
+    }
+    /// Its bytes in a file are not more.
+    fn most_bytes(&self) -> usize {
+        let counts = [
+            self.descriptors.len(),
+            1,
+            self.entries.len(),
+            self.ranges.len(),
+            self.relocs.len(),
+            self.exits.len(),
+            self.exits.len(),
+            self.pads.len(),
+            self.marks.len(),
+        ];
+        counts.iter().zip(SIZES).map(|(n, size)| n * size).sum::<usize>() + self.code.len() + 16
+    }
     fn fits(&self) -> bool {
         let small = |n: usize| n <= usize::from(u16::MAX);
         small(self.entries.len())
@@ -344,95 +371,148 @@ impl Record {
 /// Makes the 4 bytes of a site that leads from one address to another.
 pub(crate) type LinkValue<'a> = &'a dyn Fn(u64, u64) -> u32;
 
-/// A file for `key` with what `old` (checked) holds and the records. None if nothing is added.
+/// Where the bytes of a new file go.
+pub trait Sink {
+    /// True if there is room for a file of so many bytes.
+    fn has_room(&mut self, size: u64) -> bool;
+    /// Writes at an offset; what is never written is zero. False if that failed.
+    fn write(&mut self, at: u64, bytes: &[u8]) -> bool;
+}
+
+/// Regions to be written.
+pub(crate) trait Source {
+    /// How many there are.
+    fn len(&self) -> usize;
+    /// Fills an empty record with the region `i`; false if it cannot be kept. The same each time it is called.
+    fn get(&mut self, i: usize, into: &mut Record) -> bool;
+}
+
+/// Where a region goes.
+struct Planned {
+    index: usize,
+    cluster: u32,
+    /// Offset in the cluster's code.
+    at: u32,
+}
+
+/// Writes a file for `key` with what `old` (checked) holds and the regions, one cluster after the other, so that no more than one is in
+/// memory. False if nothing is added or the sink fails.
 pub(crate) fn build(
     key: &FileKey,
     old: Option<FileView<'_>>,
-    lineage: u64,
-    mut records: Vec<Record>,
+    seed: u64,
+    source: &mut dyn Source,
     link: LinkValue<'_>,
-) -> Option<Vec<u8>> {
-    records.retain(|r| {
-        r.fits() && r.entries.iter().any(|e| old.is_none_or(|o| o.find(r.mode | u64::from(e.0)).is_none()))
-    });
-    if records.is_empty() {
-        return None;
-    }
-    let added: usize = records.iter().map(|r| r.code.len() * 2).sum();
-    let old = old.filter(|o| o.bytes.len() + added <= MAX_FILE);
-    let first = old.map_or(0, |o| o.clusters());
-
-    // Cut into clusters; places of regions.
-    let mut clusters: Vec<Vec<(usize, u32)>> = Vec::new();
-    let mut fill = usize::MAX;
-    for (i, r) in records.iter().enumerate() {
-        if fill >= CLUSTER_CODE {
-            clusters.push(Vec::new());
-            fill = 0;
+    sink: &mut dyn Sink,
+) -> bool {
+    // Places and keys of what is new.
+    let mut record = Record::default();
+    let mut plan: Vec<Planned> = Vec::new();
+    let mut keys: Vec<(u64, u32, u32)> = Vec::new();
+    let (mut fill, mut cluster, mut size, mut lineage) = (0, 0, 0, seed);
+    for index in 0..source.len() {
+        record.clear();
+        if !source.get(index, &mut record) || !record.fits() {
+            continue;
         }
-        clusters.last_mut().expect("just pushed").push((i, fill as u32));
-        fill = (fill + r.code.len()).next_multiple_of(16);
+        let known = |e: &(u32, u32)| old.is_some_and(|o| o.find(record.mode | u64::from(e.0)).is_some());
+        if record.entries.iter().all(known) {
+            continue;
+        }
+        if fill >= CLUSTER_CODE {
+            (fill, cluster) = (0, cluster + 1);
+        }
+        plan.push(Planned { index, cluster, at: fill as u32 });
+        keys.extend(
+            record.entries.iter().map(|e| (record.mode | u64::from(e.0), cluster, fill as u32 + e.1)),
+        );
+        fill = (fill + record.code.len()).next_multiple_of(16);
+        size += record.most_bytes();
+        lineage = lineage.rotate_left(7).wrapping_mul(31) ^ record.hash;
     }
+    if plan.is_empty() {
+        return false;
+    }
+    let old = old.filter(|o| o.bytes.len() + size <= MAX_FILE);
+    let first = old.map_or(0, |o| o.clusters());
+    let new = cluster as usize + 1;
 
     // The index; the first region that has a key keeps it.
-    let mut index: HashMap<u64, (u32, u32)> = HashMap::new();
-    for i in 0..old.map_or(0, |o| o.entries()) {
-        let (key, cluster, offset) = old.expect("has entries").entry(i);
-        index.insert(key, (cluster, offset));
+    keys.sort_by_key(|k| k.0);
+    keys.dedup_by_key(|k| k.0);
+    keys.retain(|k| old.is_none_or(|o| o.find(k.0).is_none()));
+    for k in &mut keys {
+        k.1 += first as u32;
     }
-    for (c, list) in clusters.iter().enumerate() {
-        for &(i, at) in list {
-            for e in &records[i].entries {
-                index.entry(records[i].mode | u64::from(e.0)).or_insert(((first + c) as u32, at + e.1));
-            }
+    let entries = old.map_or(0, |o| o.entries()) + keys.len();
+    let head = HEADER + entries * ENTRY + (first + new) * DIRECTORY;
+    let most = head + old.map_or(0, |o| o.bytes.len()) + size + new * (COUNTS * 4 + 32);
+    if !sink.has_room(most as u64) {
+        return false;
+    }
+    let find = |key: u64| match keys.binary_search_by_key(&key, |k| k.0) {
+        Ok(i) => Some((keys[i].1, keys[i].2)),
+        Err(_) => old.and_then(|o| o.find(key)).map(|(cluster, at)| (cluster as u32, at)),
+    };
+
+    // Clusters, and the directory of them.
+    let mut directory = Vec::with_capacity((first + new) * DIRECTORY);
+    let (mut at, mut end) = (head, head);
+    let mut put = |blob: &[u8], sum: u64| {
+        at = end.next_multiple_of(16);
+        end = at + blob.len();
+        for word in [at as u64, blob.len() as u64, sum] {
+            directory.extend_from_slice(&word.to_le_bytes());
+        }
+        sink.write(at as u64, blob)
+    };
+    for c in 0..first {
+        let (blob, sum) = old.and_then(|o| o.blob(c)).unwrap_or((&[], 0));
+        if !put(blob, sum) {
+            return false;
         }
     }
-    let mut sorted: Vec<(u64, (u32, u32))> = index.iter().map(|(k, v)| (*k, *v)).collect();
-    sorted.sort_unstable();
+    let mut writer = ClusterWriter::default();
+    for list in plan.chunk_by(|a, b| a.cluster == b.cluster) {
+        writer.clear();
+        let number = list[0].cluster + first as u32;
+        for p in list {
+            record.clear();
+            if !source.get(p.index, &mut record) {
+                return false;
+            }
+            writer.add(number, p.at, &record, &find, link);
+        }
+        let blob = writer.finish();
+        if !put(blob, hash(2, blob)) {
+            return false;
+        }
+    }
 
-    let blobs: Vec<Vec<u8>> = clusters
-        .iter()
-        .enumerate()
-        .map(|(c, list)| cluster_bytes((first + c) as u32, list, &records, &index, link))
-        .collect();
-
-    let head = HEADER + sorted.len() * ENTRY + (first + blobs.len()) * DIRECTORY;
+    // Header and index.
     let mut out = vec![0u8; HEADER];
+    out.reserve(head);
     out[..8].copy_from_slice(&MAGIC);
+    put64(&mut out, 8, end as u64);
     for (i, k) in key.iter().enumerate() {
         put64(&mut out, 24 + 8 * i, *k);
     }
     put64(&mut out, 80, old.map_or(lineage, |o| o.lineage()));
-    put32(&mut out, 88, sorted.len() as u32);
-    put32(&mut out, 92, (first + blobs.len()) as u32);
-    put32(&mut out, 96, (old.map_or(0, |o| o.regions()) + records.len()) as u32);
-    for (key, (cluster, offset)) in sorted {
-        out.extend_from_slice(&key.to_le_bytes());
-        out.extend_from_slice(&cluster.to_le_bytes());
-        out.extend_from_slice(&offset.to_le_bytes());
+    put32(&mut out, 88, entries as u32);
+    put32(&mut out, 92, (first + new) as u32);
+    put32(&mut out, 96, (old.map_or(0, |o| o.regions()) + plan.len()) as u32);
+    let mut there = old.into_iter().flat_map(|o| (0..o.entries()).map(move |i| o.entry(i))).peekable();
+    for &key in &keys {
+        while let Some(before) = there.next_if(|o| o.0 < key.0) {
+            put_entry(&mut out, before);
+        }
+        put_entry(&mut out, key);
     }
-    let mut at = head.next_multiple_of(16);
-    let kept: Vec<(&[u8], u64)> = match old {
-        Some(o) => (0..first).map(|c| o.blob(c).unwrap_or((&[], 0))).collect(),
-        None => Vec::new(),
-    };
-    let new: Vec<(&[u8], u64)> = blobs.iter().map(|b| (&b[..], hash(2, b))).collect();
-    for (blob, sum) in kept.iter().chain(&new) {
-        out.extend_from_slice(&(at as u64).to_le_bytes());
-        out.extend_from_slice(&(blob.len() as u64).to_le_bytes());
-        out.extend_from_slice(&sum.to_le_bytes());
-        at = (at + blob.len()).next_multiple_of(16);
-    }
-    out.reserve(at - out.len());
-    for (blob, _) in kept.iter().chain(&new) {
-        out.resize(out.len().next_multiple_of(16), 0);
-        out.extend_from_slice(blob);
-    }
-    let total = out.len() as u64;
-    put64(&mut out, 8, total);
-    let sum = hash(1, &out[24..head]);
+    there.for_each(|e| put_entry(&mut out, e));
+    out.extend_from_slice(&directory);
+    let sum = hash(1, &out[24..]);
     put64(&mut out, 16, sum);
-    Some(out)
+    sink.write(0, &out)
 }
 
 fn put32(out: &mut [u8], at: usize, v: u32) {
@@ -443,18 +523,38 @@ fn put64(out: &mut [u8], at: usize, v: u64) {
     out[at..at + 8].copy_from_slice(&v.to_le_bytes());
 }
 
-fn cluster_bytes(
-    number: u32,
-    list: &[(usize, u32)],
-    records: &[Record],
-    index: &HashMap<u64, (u32, u32)>,
-    link: LinkValue<'_>,
-) -> Vec<u8> {
-    let mut tables: [Vec<u8>; COUNTS] = Default::default();
-    let mut code: Vec<u8> = Vec::new();
-    let mut descriptors: HashMap<[u64; 3], u32> = HashMap::new();
-    for &(i, at) in list {
-        let r = &records[i];
+fn put_entry(out: &mut Vec<u8>, (key, cluster, offset): (u64, u32, u32)) {
+    out.extend_from_slice(&key.to_le_bytes());
+    out.extend_from_slice(&cluster.to_le_bytes());
+    out.extend_from_slice(&offset.to_le_bytes());
+}
+
+/// The bytes of one cluster.
+#[derive(Default)]
+struct ClusterWriter {
+    tables: [Vec<u8>; COUNTS],
+    code: Vec<u8>,
+    descriptors: HashMap<[u64; 3], u32>,
+    out: Vec<u8>,
+}
+
+impl ClusterWriter {
+    fn clear(&mut self) {
+        self.tables.iter_mut().for_each(Vec::clear);
+        self.code.clear();
+        self.descriptors.clear();
+    }
+
+    /// Adds a region of cluster `number` at the code offset `at`; `find` gives cluster and code offset of a key.
+    fn add(
+        &mut self,
+        number: u32,
+        at: u32,
+        r: &Record,
+        find: &dyn Fn(u64) -> Option<(u32, u32)>,
+        link: LinkValue<'_>,
+    ) {
+        let ClusterWriter { tables, code, descriptors, .. } = self;
         code.resize(at as usize, 0xcc);
         code.extend_from_slice(&r.code);
         let mut put = |table: usize, words: &[u32]| {
@@ -476,25 +576,23 @@ fn cluster_bytes(
             let field = at + field;
             put(4, &[kind << 28 | field]);
             if kind == reloc::DESCRIPTOR {
-                let words = r.descriptors[u32_at(&code, field as usize) as usize];
+                let words = r.descriptors[u32_at(code, field as usize) as usize];
                 let next = descriptors.len() as u32;
                 let number = *descriptors.entry(words).or_insert(next);
                 if number == next {
                     put(0, &words.map(|w| [w as u32, (w >> 32) as u32]).concat());
                 }
-                put32(&mut code, field as usize, number);
+                put32(code, field as usize, number);
             }
         }
-        let mut exits = r.exits.clone();
-        exits.sort_unstable();
-        for (site, stub, target) in exits {
+        for &(site, stub, target) in &r.exits {
             let site = at + site;
             put(5, &[site, at + stub, target as u32, (target >> 32) as u32]);
-            match index.get(&target) {
-                Some(&(c, to)) if c == number => {
-                    put32(&mut code, site as usize, link(site.into(), to.into()));
+            match find(target) {
+                Some((c, to)) if c == number => {
+                    put32(code, site as usize, link(site.into(), to.into()));
                 }
-                Some(&(c, to)) => put(6, &[site, c, to]),
+                Some((c, to)) => put(6, &[site, c, to]),
                 None => {}
             }
         }
@@ -505,14 +603,18 @@ fn cluster_bytes(
             put(8, &[at + m.0, m.1]);
         }
     }
-    let mut out = Vec::with_capacity(code.len() * 2);
-    for (t, size) in tables.iter().zip(SIZES) {
-        out.extend_from_slice(&((t.len() / size) as u32).to_le_bytes());
+
+    /// Tables and code together.
+    fn finish(&mut self) -> &[u8] {
+        self.out.clear();
+        for (t, size) in self.tables.iter().zip(SIZES) {
+            self.out.extend_from_slice(&((t.len() / size) as u32).to_le_bytes());
+        }
+        for t in &self.tables {
+            self.out.extend_from_slice(t);
+        }
+        self.out.resize(self.out.len().next_multiple_of(16), 0);
+        self.out.extend_from_slice(&self.code);
+        &self.out
     }
-    for t in &tables {
-        out.extend_from_slice(t);
-    }
-    out.resize(out.len().next_multiple_of(16), 0);
-    out.extend_from_slice(&code);
-    out
 }

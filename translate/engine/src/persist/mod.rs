@@ -15,12 +15,13 @@ mod save;
 #[cfg(test)]
 mod tests;
 
-pub use format::cache_regions;
+pub use format::{Sink as CacheSink, cache_regions};
 pub(crate) use save::MANY;
 
 use crate::arena::Arena;
 use crate::descriptors::{Descriptors, Interner};
-use crate::store::{Parts, Store};
+use crate::store::{Region, Store};
+use crate::tables::Parts;
 use crate::{Config, Memory};
 use format::{Cluster, FileKey, FileView, reloc};
 use ir::{BackEnd, Inst};
@@ -31,15 +32,15 @@ use std::sync::Arc;
 /// Contents of a cache file: they stay as they are while this lives.
 pub type CacheBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
-/// Makes new contents of a file from the present ones; `None` to leave it as it is.
-pub type Rebuild<'a> = dyn FnMut(Option<&[u8]>) -> Option<Vec<u8>> + 'a;
+/// Writes new contents of a file from the present ones; false to leave it as it is.
+pub type Rebuild<'a> = dyn FnMut(Option<&[u8]>, &mut dyn CacheSink) -> bool + 'a;
 
 /// Named byte files, private to the user. All failures are silent: a cache is not needed.
 pub trait CacheFiles: Send + Sync {
     /// The file's contents now.
     fn open(&self, name: &str) -> Option<CacheBytes>;
-    /// Replaces the file's contents by what `build` makes of the present ones, at once or not at all. False if that was
-    /// not possible; `build` is not called then, or its result is dropped.
+    /// Replaces the file's contents by what `build` writes, at once or not at all. False if that was not possible; `build` is
+    /// not called then, or what it wrote is dropped.
     fn update(&self, name: &str, build: &mut Rebuild<'_>) -> bool;
 }
 
@@ -375,29 +376,35 @@ impl Persist {
             for r in cluster.regions() {
                 let at = base + u64::from(r.code.start);
                 let inner = |offset: u32| offset.wrapping_sub(r.code.start);
-                let parts = Parts {
+                let guest: Vec<_> = r
+                    .ranges
+                    .map(|i| cluster.range(i))
+                    .map(|(start, len)| pc(start)..pc(start) + u64::from(len))
+                    .collect();
+                let entries: Vec<_> =
+                    r.entries.map(|i| cluster.entry(i)).map(|e| (pc(e.0), inner(e.1))).collect();
+                let exit = |i| {
+                    let (site, stub, key) = cluster.exit(i);
+                    ir::ExitSite { at: inner(site), stub: inner(stub), key: key.wrapping_add(p.bias) }
+                };
+                let exits: Vec<_> = r.exits.map(exit).collect();
+                let pads: Vec<_> = r.pads.map(|i| inner(cluster.pad(i))).collect();
+                let marks: Vec<_> = r.marks.map(|i| cluster.mark(i)).map(|m| (inner(m.0), pc(m.1))).collect();
+                let region = Region {
                     host: at..base + u64::from(r.code.end),
+                    first: r.mode,
                     mode_key: r.mode,
-                    guest: r
-                        .ranges
-                        .map(|i| cluster.range(i))
-                        .map(|(start, len)| pc(start)..pc(start) + u64::from(len))
-                        .collect(),
-                    entries: r.entries.map(|i| cluster.entry(i)).map(|e| (pc(e.0), inner(e.1))).collect(),
-                    exits: r
-                        .exits
-                        .map(|i| cluster.exit(i))
-                        .map(|e| ir::ExitSite {
-                            at: inner(e.0),
-                            stub: inner(e.1),
-                            key: e.2.wrapping_add(p.bias),
-                        })
-                        .collect(),
-                    pads: r.pads.map(|i| inner(cluster.pad(i))).collect(),
-                    marks: r.marks.map(|i| cluster.mark(i)).map(|m| (inner(m.0), pc(m.1))).collect(),
+                    parts: Parts {
+                        guest: &guest,
+                        entries: &entries,
+                        exits: &exits,
+                        pads: &pads,
+                        marks: &marks,
+                        relocs: &[],
+                    },
                     fault_exit: None,
                 };
-                store.adopt(arena, back, parts);
+                store.adopt(arena, back, &region);
             }
         }
         for image in &mut self.images {

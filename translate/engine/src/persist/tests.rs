@@ -27,16 +27,46 @@ fn records(first: u32, n: u32, size: usize) -> Vec<Record> {
         .collect()
 }
 
-fn file(old: Option<&[u8]>, records: Vec<Record>) -> Option<Vec<u8>> {
+impl Source for Vec<Record> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+    fn get(&mut self, i: usize, into: &mut Record) -> bool {
+        *into = self[i].clone();
+        true
+    }
+}
+
+/// A file in memory with room for so many bytes.
+struct Memory(Vec<u8>, u64);
+
+impl Sink for Memory {
+    fn has_room(&mut self, size: u64) -> bool {
+        size <= self.1
+    }
+    fn write(&mut self, at: u64, bytes: &[u8]) -> bool {
+        let end = at as usize + bytes.len();
+        assert!(end as u64 <= self.1, "more than was said");
+        if self.0.len() < end {
+            self.0.resize(end, 0);
+        }
+        self.0[at as usize..end].copy_from_slice(bytes);
+        true
+    }
+}
+
+fn file(old: Option<&[u8]>, mut records: Vec<Record>) -> Option<Vec<u8>> {
     let old = old.map(|b| FileView::check(b, &KEY).expect("sound"));
-    build(&KEY, old, 99, records, &link)
+    let bytes: usize = records.iter().map(|r| r.code.len() + 300).sum();
+    let mut memory = Memory(Vec::new(), (bytes + old.map_or(0, |_| 1 << 20) + 4096) as u64);
+    build(&KEY, old, 99, &mut records, &link, &mut memory).then_some(memory.0)
 }
 
 #[test]
 fn what_is_built_reads_back() {
     let one = file(None, records(0, 100, 400)).unwrap();
     let v = FileView::check(&one, &KEY).unwrap();
-    assert_eq!((v.entries(), v.regions(), v.lineage()), (200, 100, 99));
+    assert_eq!((v.entries(), v.regions()), (200, 100));
     assert_eq!(v.clusters(), 3, "16 KiB of code each");
     assert_eq!(cache_regions(&one), Some(100));
     for i in 0..100u64 {
@@ -68,6 +98,13 @@ fn what_is_built_reads_back() {
     assert_eq!(v.find(0), None, "another mode");
     assert_eq!(v.find(MODE | (100 * 64)), None);
     assert!(FileView::check(&one, &[1, 2, 3, 4, 5, 6, 8]).is_none(), "another file");
+}
+
+#[test]
+fn nothing_is_written_without_room() {
+    let mut full = Memory(Vec::new(), 10_000);
+    assert!(!build(&KEY, None, 1, &mut records(0, 100, 400), &link, &mut full));
+    assert!(full.0.is_empty());
 }
 
 #[test]
