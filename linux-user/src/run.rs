@@ -5,6 +5,7 @@
 use crate::errno::Errno;
 use crate::gdb;
 use crate::log;
+use crate::mm::Writing;
 use crate::options::LogBit;
 use crate::seccomp;
 use crate::signal::{self, FaultAt, SigInfo, Trap, code};
@@ -77,21 +78,36 @@ fn handle(task: &mut Task, engine: &Engine, exit: Exit) {
                 stepped(task, engine, exit);
             }
         }
-        Exit::Fault if code_written(task) => {
-            // The store may be to code behind itself: it is done alone.
-            if let Some(exit) = engine.step(&mut task.cpu) {
-                stepped(task, engine, exit);
-            }
-        }
-        Exit::Fault => memory_fault(task),
+        Exit::Fault => match code_written(task) {
+            Some(open) => write_code(task, engine, open),
+            None => memory_fault(task),
+        },
         Exit::Fetch => fetch_fault(task),
     }
 }
 
-/// Whether the fault was a write that was only held off for translated code.
-fn code_written(task: &Task) -> bool {
+/// What holds the page open for another try, if the fault was a write that was only held off for translated code.
+fn code_written(task: &Task) -> Option<Writing> {
     let fault = task.cpu.fault();
-    fault.write != Some(false) && !fault.align && task.mm.release_code(task.arch.untag(fault.addr))
+    if fault.write == Some(false) || fault.align {
+        return None;
+    }
+    task.mm.release_code(task.arch.untag(fault.addr))
+}
+
+/// Does a store to code pages, the first of which is open, alone: it may be to the code behind itself.
+fn write_code(task: &mut Task, engine: &Engine, first: Writing) {
+    let mut open = vec![first];
+    loop {
+        match engine.step(&mut task.cpu) {
+            Some(Exit::Fault) => match code_written(task) {
+                Some(another) => open.push(another),
+                None => return memory_fault(task),
+            },
+            Some(exit) => return stepped(task, engine, exit),
+            None => return,
+        }
+    }
 }
 
 /// What one interpreted instruction ended with; a trap again means that it cannot be executed.
@@ -106,9 +122,10 @@ fn stepped(task: &mut Task, engine: &Engine, exit: Exit) {
                 raise(task, &SigInfo::fault(libc::SIGILL, code::ILL_ILLOPC, pc), None);
             }
         }
-        // It is tried again.
-        Exit::Fault if code_written(task) => {}
-        Exit::Fault => memory_fault(task),
+        Exit::Fault => match code_written(task) {
+            Some(open) => write_code(task, engine, open),
+            None => memory_fault(task),
+        },
         Exit::Fetch => fetch_fault(task),
     }
 }

@@ -103,7 +103,7 @@ impl GuestTest {
             vectors: false,
             timeout: Duration::from_secs(60),
             slow: true,
-            native: own.is_none(),
+            native: own.is_none_or(Guest::is_native),
             oracle: true,
         };
         for word in
@@ -242,8 +242,8 @@ pub const MODES: [Mode; 7] = {
 /// Where a program runs.
 #[derive(Clone, Debug)]
 pub enum Runner {
-    /// On the host itself.
-    Native,
+    /// On the host itself: built for it, or for a guest that is of its kind.
+    Native(Target),
     /// Under a guest's reference emulator.
     Reference(&'static Guest, PathBuf),
     /// Under a guest's emulator, which is being tested.
@@ -254,7 +254,7 @@ impl Runner {
     /// The name in test names.
     pub fn name(&self) -> &'static str {
         match self {
-            Runner::Native => "native",
+            Runner::Native(_) => "native",
             Runner::Reference(..) => "oracle",
             Runner::Ours(_, mode) => mode.name,
         }
@@ -263,7 +263,7 @@ impl Runner {
     /// What it runs programs of.
     pub fn target(&self) -> Target {
         match self {
-            Runner::Native => None,
+            Runner::Native(target) => *target,
             Runner::Reference(guest, _) | Runner::Ours(guest, _) => Some(guest),
         }
     }
@@ -280,7 +280,7 @@ pub fn invocation(test: &GuestTest, link: Link, runner: &Runner) -> Result<Invoc
     let mut words = Vec::new();
     let mut env = Vec::new();
     let program = match runner {
-        Runner::Native => None,
+        Runner::Native(_) => None,
         Runner::Reference(guest, path) => {
             env.push(("QEMU_CPU".to_owned(), guest.oracle_cpu.to_owned()));
             Some(path.clone())
@@ -354,10 +354,13 @@ fn check_once(test: &GuestTest, link: Link, runner: &Runner) -> Result<(), Strin
 /// Every runner for a program, in the order of the list of guests and of the matrix.
 pub fn runners(test: &GuestTest) -> Vec<Runner> {
     let mut list = Vec::new();
-    if test.native {
-        list.push(Runner::Native);
+    if test.native && test.own.is_none() {
+        list.push(Runner::Native(None));
     }
     for guest in GUESTS.iter().filter(|g| test.own.map_or(g.hosted, |own| own.name == g.name)) {
+        if test.native && guest.is_native() && (test.own.is_some() || guest.abi != syscall_tables::HOST) {
+            list.push(Runner::Native(Some(guest)));
+        }
         let asked = std::env::var_os("OMNIRUN_ORACLE").is_some();
         if let (true, Some(path), true) = (test.oracle, guest.reference(), asked) {
             list.push(Runner::Reference(guest, path));

@@ -40,6 +40,8 @@ pub struct Guest {
     pub vectors: &'static [&'static str],
     /// Whether there is a C library, so that the programs of `guest-tests/multiarch` can be built.
     pub hosted: bool,
+    /// A file that is there where the host's kernel runs its programs itself, so that it is the measure of them.
+    pub native: Option<&'static str>,
     /// Whether that library can be linked into a position-independent program.
     pub static_pie: bool,
     /// The modes in which those are run; programs of its own run in all.
@@ -64,6 +66,7 @@ pub static GUESTS: &[Guest] = &[
         flags: &[],
         vectors: &[],
         hosted: true,
+        native: None,
         static_pie: true,
         shared_modes: &["jit", "warm", "nochain", "sse4", "avx2", "one-insn", "interp"],
         gdb_calls: true,
@@ -92,6 +95,7 @@ pub static GUESTS: &[Guest] = &[
             "-march=rv64gcv",
         ],
         hosted: true,
+        native: None,
         static_pie: false,
         // The other modes tell host levels and linking apart, which are the same code for every guest.
         shared_modes: &["jit", "warm", "one-insn", "interp"],
@@ -114,6 +118,7 @@ pub static GUESTS: &[Guest] = &[
         flags: &["-march=rv32gc", "-mabi=ilp32d", "-nostdlib", "-ffreestanding"],
         vectors: &[],
         hosted: false,
+        native: None,
         static_pie: false,
         shared_modes: &[],
         gdb_calls: false,
@@ -128,6 +133,7 @@ pub static GUESTS: &[Guest] = &[
         flags: &[],
         vectors: &[],
         hosted: true,
+        native: Some("/proc/self/exe"),
         static_pie: true,
         shared_modes: &["jit", "warm", "one-insn", "interp"],
         gdb_calls: false,
@@ -143,6 +149,7 @@ pub static GUESTS: &[Guest] = &[
         vectors: &[],
         // The shared programs think of `long` as 64 bits in many places, so that they fail on the host as well.
         hosted: false,
+        native: Some("/proc/sys/abi/vsyscall32"),
         static_pie: true,
         shared_modes: &["jit", "warm", "one-insn", "interp"],
         gdb_calls: false,
@@ -173,6 +180,11 @@ impl Guest {
                 name.starts_with(&binary)
             })
             .unwrap_or_else(|| root().join("target/release").join(binary))
+    }
+
+    /// Whether the host runs its programs, too.
+    pub fn is_native(&self) -> bool {
+        cfg!(target_arch = "x86_64") && self.native.is_some_and(|file| std::path::Path::new(file).exists())
     }
 
     /// The reference emulator, if `make bench` has installed one.

@@ -30,7 +30,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     for test in guests::discover()? {
         for runner in guests::runners(&test) {
             let links = match runner {
-                Runner::Native => vec![test.links[0]],
+                Runner::Native(_) => vec![test.links[0]],
                 // The flavours differ in loading only, so one of them is enough outside the plain mode.
                 Runner::Ours(_, ref m) if m.name != "jit" && m.cached == 0 => vec![test.links[0]],
                 Runner::Ours(..) | Runner::Reference(..) => test.links.clone(),
@@ -65,7 +65,7 @@ fn trial(
 /// The emulator gets none: a failure that comes and goes is still a failure.
 fn retry(t: &guests::GuestTest, link: Link, runner: &Runner, first: String) -> Result<(), String> {
     match runner {
-        Runner::Native => guests::check(t, link, runner),
+        Runner::Native(_) => guests::check(t, link, runner),
         Runner::Reference(..) | Runner::Ours(..) => Err(first),
     }
 }

@@ -167,7 +167,8 @@ impl Mm {
         let old = layout.map.insert(start..start + len, mapping);
         drop(layout);
         self.drop_code(&old);
-        if mapping.executable() && !shared && !anonymous {
+        let changes = guest & prot::WRITE != 0 && self.watched.load(Ordering::Relaxed);
+        if mapping.executable() && !shared && !anonymous && !changes {
             self.new_code(start..start + len, fd, offset);
         }
         Ok(start)

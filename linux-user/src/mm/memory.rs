@@ -7,6 +7,10 @@ use std::sync::atomic::Ordering;
 
 impl engine::Memory for Mm {
     fn fetch(&self, addr: u64, buf: &mut [u8]) -> usize {
+        self.hold_and_fetch(addr, buf)
+    }
+
+    fn peek(&self, addr: u64, buf: &mut [u8]) -> usize {
         self.fetch_code(addr, buf)
     }
 

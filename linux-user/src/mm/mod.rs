@@ -18,6 +18,7 @@ mod seal;
 pub mod shown;
 mod window;
 
+pub use code_pages::Writing;
 pub use range_map::RangeMap;
 pub use window::find_window;
 
@@ -167,6 +168,8 @@ pub struct Mm {
     marked: std::sync::atomic::AtomicBool,
     /// Code may change by stores.
     watched: std::sync::atomic::AtomicBool,
+    /// Some page was write-protected for that.
+    any_held: std::sync::atomic::AtomicBool,
 }
 
 impl Mm {
@@ -185,6 +188,7 @@ impl Mm {
             has_low_flag: false,
             marked: false.into(),
             watched: false.into(),
+            any_held: false.into(),
         }
     }
 
@@ -280,11 +284,22 @@ impl Mm {
 
     /// Copies code bytes at `addr`: as many as are executable and readable.
     pub fn fetch_code(&self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        self.copy_code(addr, buf, false)
+    }
+
+    /// The same for a translation, which will be told when they change.
+    pub(super) fn hold_and_fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+        self.copy_code(addr, buf, true)
+    }
+
+    fn copy_code(&self, addr: GuestAddr, buf: &mut [u8], hold: bool) -> usize {
         let mut len = 0u64;
         {
             let mut layout = self.lock();
-            let end = addr.saturating_add(buf.len() as u64);
-            let end = self.hold_code(&mut layout, addr..end).end;
+            let mut end = addr.saturating_add(buf.len() as u64);
+            if hold {
+                end = self.hold_code(&mut layout, addr..end).end;
+            }
             for (range, mapping) in layout.map.overlapping(addr..end) {
                 if range.start != addr + len || !mapping.executable() {
                     break;
@@ -308,6 +323,7 @@ impl Mm {
     fn drop_code(&self, old: &[(Range<u64>, Mapping)]) {
         for (range, mapping) in old {
             if mapping.executable() {
+                self.forget_code(range.clone());
                 self.invalidate_code(range.start, range.end - range.start);
             }
         }

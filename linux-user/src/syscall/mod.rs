@@ -17,6 +17,7 @@ pub mod memory;
 pub mod message;
 pub mod misc;
 pub mod old;
+mod outputs;
 mod plain;
 pub mod poll;
 pub mod short_ids;
@@ -169,9 +170,11 @@ pub fn dispatch(cx: &mut SysCx<'_>, number: u64, args: &[u64; 6]) -> SysResult {
 fn call_with(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
     let info = cx.abi.info();
     if info.word == 8 && !info.big_endian {
+        let _open = if cx.task.mm.holds_code() { outputs::open(cx, call, args) } else { None };
         return if strace::enabled() { strace::traced(cx, call, args, run) } else { run(cx, call, args) };
     }
     let args = &syscall_tables::widen(info, call.desc(), args);
+    let _open = if cx.task.mm.holds_code() { outputs::open(cx, call, args) } else { None };
     let run = if call.desc().level_on(cx.abi).works() { run_narrow } else { refused };
     if strace::enabled() { strace::traced(cx, call, args, run) } else { run(cx, call, args) }
 }

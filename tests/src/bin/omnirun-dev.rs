@@ -135,7 +135,7 @@ fn repro(args: &[String]) -> Result<(), String> {
         .find(|t| t.name == *name && fits(t))
         .ok_or_else(|| format!("no guest program {name} for {}", guest.name))?;
     let runner = match mode {
-        "native" => Runner::Native,
+        "native" => Runner::Native(Some(guest).filter(|g| g.is_native())),
         "oracle" => {
             Runner::Reference(guest, guest.reference().ok_or("no reference emulator: run `make bench`")?)
         }
@@ -153,7 +153,7 @@ fn bless(names: &[String]) -> Result<(), String> {
     for test in guests::discover()?.into_iter().filter(|t| wanted(&t.name)) {
         let oracle = test.own.and_then(|guest| Some((guest, guest.reference()?)));
         let runner = match (test.native, oracle) {
-            (true, _) => Runner::Native,
+            (true, _) => Runner::Native(test.own),
             (false, Some((guest, path))) if test.oracle => Runner::Reference(guest, path),
             (false, _) => {
                 println!("{:<24}no oracle: its expected output is written by hand", test.name);

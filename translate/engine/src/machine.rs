@@ -9,6 +9,10 @@ pub trait Memory: Sync + Send {
     /// Copies the guest's executable bytes at `addr` into `buf`; the number of bytes that may be executed
     /// (0 if not even the first).
     fn fetch(&self, addr: u64, buf: &mut [u8]) -> usize;
+    /// The same for one execution at once: nobody has to know when these bytes change.
+    fn peek(&self, addr: u64, buf: &mut [u8]) -> usize {
+        self.fetch(addr, buf)
+    }
     /// Rights of the architecture's own that the page at `addr` has.
     fn attributes(&self, addr: u64) -> u32 {
         let _ = addr;

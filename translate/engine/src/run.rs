@@ -1,7 +1,7 @@
 //! Running: the entry into translated code and the functions that translated code calls back.
 
 use crate::cpu::LookupEntry;
-use crate::translate::{PC_MASK, build_region};
+use crate::translate::{Code, PC_MASK, build_region};
 use crate::{CpuState, Engine, EngineMachine, FaultInfo, LogItem, Tier};
 use ir::interp::{self, BlockExit};
 use ir::state::{Header, LOOP_COUNTERS, RuntimeEntry};
@@ -148,7 +148,7 @@ impl Engine {
     /// Lets the guest do what an instruction does before it faults; perhaps it does not fault at all.
     fn settle_fault(&self, cpu: &mut CpuState) -> Option<Exit> {
         let mut code = [0; 16];
-        let n = self.config.memory.fetch(cpu.pc(), &mut code);
+        let n = self.config.memory.peek(cpu.pc(), &mut code);
         let done = self.guest().after_fault(&mut EngineMachine::new(self, cpu), &code[..n]);
         let Some(len) = done else { return Some(Exit::Fault) };
         cpu.set_pc(cpu.pc().wrapping_add(len));
@@ -174,7 +174,7 @@ impl Engine {
             if tagged {
                 inner.tagged_pages.insert(cpu.pc() >> 12);
             }
-            build_region(&self.config, &inner, cpu.pc(), mode, 1, true)
+            build_region(&self.config, &inner, cpu.pc(), mode, 1, true, &mut Code::default())
         };
         match region {
             Some(r) => self.interpret(cpu, &r),
@@ -191,7 +191,9 @@ impl Engine {
                 Some(r) => Arc::clone(r),
                 None => {
                     let mode = key >> 48;
-                    let r = build_region(&self.config, &inner, cpu.pc(), mode, self.max_insns(), false);
+                    let max = self.max_insns();
+                    let code = &mut Code::default();
+                    let r = build_region(&self.config, &inner, cpu.pc(), mode, max, false, code);
                     let Some(mut r) = r else { return Some(Exit::Fetch) };
                     opt::run(&mut r, self.guest());
                     let r = Arc::new(r);

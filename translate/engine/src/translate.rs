@@ -24,7 +24,21 @@ pub(crate) const MAX_INSN_BYTES: u64 = 16;
 /// Most bytes of guest code looked at, from the entry on.
 const WINDOW: usize = 1024;
 
-/// Builds the region at `pc`. `None` if the code cannot be fetched.
+/// Guest code that was fetched for one translation.
+pub(crate) struct Code {
+    bytes: [u8; WINDOW],
+    /// How many of them a persistent copy of the region may be known by; none if there must be no such copy.
+    known: usize,
+}
+
+impl Default for Code {
+    fn default() -> Code {
+        Code { bytes: [0; WINDOW], known: 0 }
+    }
+}
+
+/// Builds the region at `pc`. `None` if the code cannot be fetched. A single instruction is for one execution, so nobody has
+/// to be told when it changes.
 pub(crate) fn build_region(
     config: &Config,
     inner: &Inner,
@@ -32,16 +46,23 @@ pub(crate) fn build_region(
     mode: u64,
     max_insns: usize,
     single: bool,
+    code: &mut Code,
 ) -> Option<Region> {
     if !single && inner.breakpoints.contains(&pc) {
         return Some(breakpoint_region(pc, mode));
     }
-    let mut code = [0u8; WINDOW];
-    let len = config.memory.fetch(pc, &mut code);
-    if len != 0 && !single && config.memory.unwatched(pc) {
-        return Some(checked_region(config, &code[..len], pc, mode));
+    let memory = &*config.memory;
+    let len = if single { memory.peek(pc, &mut code.bytes) } else { memory.fetch(pc, &mut code.bytes) };
+    if len == 0 {
+        return None;
     }
-    (len != 0).then(|| region_of(config, inner, &code[..len], pc, mode, max_insns, single))
+    if !single && memory.unwatched(pc) {
+        let near = pc + 1..pc + MAX_CHECKED as u64 * MAX_INSN_BYTES;
+        let max = if inner.breakpoints.range(near).next().is_some() { 1 } else { MAX_CHECKED.min(max_insns) };
+        return Some(checked_region(config, &code.bytes[..len], pc, mode, max));
+    }
+    code.known = len;
+    Some(region_of(config, inner, &code.bytes[..len], pc, mode, max_insns, single))
 }
 
 /// Most guest instructions of a region that checks its code.
@@ -49,11 +70,10 @@ const MAX_CHECKED: usize = 8;
 
 /// A region over code that changes without notice: first it compares the code with the bytes it was made from, and is made anew if
 /// they differ. Nothing in it runs behind a store, which may have changed what follows.
-fn checked_region(config: &Config, code: &[u8], pc: u64, mode: u64) -> Region {
+fn checked_region(config: &Config, code: &[u8], pc: u64, mode: u64, mut max: usize) -> Region {
     let guest = &*config.guest;
     let code = &code[..code.len().min(MAX_CHECKED * MAX_INSN_BYTES as usize)];
     let request = |max_insns| BlockRequest { pc, code, mode, max_insns, tagged: false, attributes: 0 };
-    let mut max = MAX_CHECKED;
     let mut trial = Builder::new(mode);
     guest.translate_block(&request(max), &mut trial);
     let trial = trial.finish();
@@ -270,18 +290,13 @@ impl Engine {
             let (_, guest) = self.install(inner, region, key, mode_key, plan, None, &mut clock)?;
             return Ok(Some(guest));
         }
-        let mut window = [0u8; WINDOW];
-        let (region, code) = if inner.breakpoints.contains(&pc) {
-            (breakpoint_region(pc, mode), &window[..0])
-        } else {
-            let len = self.config.memory.fetch(pc, &mut window);
-            if len == 0 {
-                return Ok(None);
-            }
-            let code = &window[..len];
-            (region_of(&self.config, inner, code, pc, mode, self.max_insns(), false), code)
+        let mut code = Code::default();
+        let Some(region) = build_region(&self.config, inner, pc, mode, self.max_insns(), false, &mut code)
+        else {
+            return Ok(None);
         };
-        let hash = if self.keeps() && key == plain_key {
+        let hash = if code.known != 0 && self.keeps() && key == plain_key {
+            let code = &code.bytes[..code.known];
             crate::persist::hash_of(code, pc, &guest_ranges(&region), &*self.config.memory)
         } else {
             None
