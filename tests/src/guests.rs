@@ -169,7 +169,7 @@ impl GuestTest {
         };
         let part = binary.with_extension(format!("{}.part", std::process::id()));
         let mut cmd = std::process::Command::new(&compiler);
-        cmd.args(words).args(["-O2", "-g", "-w", "-D_GNU_SOURCE", "-I"]).arg(&include).args(link.flags());
+        cmd.args(["-O2", "-g", "-w", "-D_GNU_SOURCE"]).args(words).arg("-I").arg(&include).args(link.flags());
         if let Some(guest) = target {
             cmd.arg("-I").arg(root().join("guest-tests").join(guest.name).join("include")).args(guest.flags);
         }

@@ -93,6 +93,8 @@ pub static GUESTS: &[Guest] = &[
             "--gcc-install-dir=/usr/lib/gcc-cross/riscv64-linux-gnu/12",
             "-isystem/usr/riscv64-linux-gnu/include",
             "-march=rv64gcv",
+            // Debian 12's linker crashes on the relocations of clang's newer debugging information.
+            "-gdwarf-4",
         ],
         hosted: true,
         native: None,

@@ -131,6 +131,8 @@ impl Engine {
     /// A fault recorded by the handler or a helper. Accesses through tagged or otherwise non-canonical addresses
     /// are told apart here, since the host does not report their address.
     fn finish_fault(&self, cpu: &mut CpuState) -> Option<Exit> {
+        // The mode may have changed since the block began.
+        self.refresh_mode(cpu);
         let f = cpu.fault();
         if f.signo == libc::SIGSEGV && f.code == SI_KERNEL {
             let page = cpu.pc() >> 12;
@@ -252,6 +254,7 @@ impl Engine {
             }
             BlockExit::Stop { pc, stop } => {
                 cpu.set_pc(pc);
+                self.refresh_mode(cpu);
                 if let Stop::Fault { addr, .. } = stop
                     && addr & !PC_MASK != 0
                 {

@@ -220,7 +220,7 @@ fn breakpoint_region(pc: u64, mode: u64) -> Region {
 /// Guest byte ranges a region was made from.
 fn guest_ranges(region: &Region) -> Vec<Range<u64>> {
     let mut v: Vec<Range<u64>> =
-        region.blocks.iter().filter(|b| b.entry).map(|b| b.pc..b.end.max(b.pc + 1)).collect();
+        region.blocks.iter().map(|b| b.pc..b.end.max(b.pc.saturating_add(1))).collect();
     v.sort_by_key(|r| r.start);
     let mut out: Vec<Range<u64>> = Vec::with_capacity(v.len());
     for r in v {
@@ -526,4 +526,20 @@ pub(crate) const PC_MASK: u64 = (1 << 48) - 1;
 /// Splits a key into guest address and mode. Guest addresses have 48 bits; higher bits are the runtime's to check.
 pub(crate) fn split_key(key: u64) -> (u64, u64) {
     (key & PC_MASK, key >> 48)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_that_cannot_be_entered_count_among_the_guest_bytes() {
+        let mut b = Builder::new(0);
+        b.begin_block(0x1000);
+        let body = b.upcoming_block(1);
+        b.end_block(Term::Jump(Target::Block(body)), 0x1000);
+        b.begin_internal(0x1000);
+        b.end_block(Term::Jump(Target::Pc(0x1010)), 0x1008);
+        assert_eq!(guest_ranges(&b.finish()).as_slice(), std::slice::from_ref(&(0x1000..0x1008)));
+    }
 }

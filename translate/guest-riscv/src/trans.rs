@@ -24,8 +24,10 @@ pub(crate) struct Tr<'a> {
     pub cpu: &'a Cpu,
     /// Type of an integer register's value.
     pub xt: Type,
-    /// Mode bits: the frm field.
+    /// The mode bits here: a new vtype changes them within a block.
     pub mode: u64,
+    /// The region's mode bits.
+    pub region_mode: u64,
     /// Address of the instruction.
     pub pc: u64,
     /// Its length.
@@ -54,8 +56,9 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
     b.begin_block(req.pc);
     let xt = if cpu.xlen == 32 { Type::I32 } else { Type::I64 };
     let single = req.max_insns == 1;
+    let (mode, region_mode) = (req.mode, req.mode);
     let mut t =
-        Tr { b, cpu, xt, mode: req.mode, pc: req.pc, len: 4, boxed: 0, silent: false, word: 0, single };
+        Tr { b, cpu, xt, mode, region_mode, pc: req.pc, len: 4, boxed: 0, silent: false, word: 0, single };
     let trap = |kind, pc| Term::Trap { kind, pc, info: 0 };
     let align = if cpu.features.has(Feature::Zca) { 1 } else { 3 };
     if req.pc & align != 0 {
@@ -79,7 +82,7 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
                 t.b.insn(t.pc);
                 t.b.end_block(trap(TrapKind::Fetch, t.pc), t.pc);
             } else {
-                t.b.end_block(Term::Jump(Target::Pc(t.pc)), t.pc);
+                t.end_block(Term::Jump(Target::Pc(t.pc)), t.pc);
             }
             return;
         };
@@ -105,13 +108,23 @@ pub(crate) fn block(cpu: &Cpu, req: &BlockRequest<'_>, b: &mut Builder) {
         let next = t.next();
         match flow {
             Flow::Next => t.pc = next,
-            Flow::End(term) => return t.b.end_block(term, next),
+            Flow::End(term) => return t.end_block(term, next),
             Flow::Undefined => return t.b.end_block(trap(TrapKind::Illegal, t.pc), next),
         }
     }
 }
 
 impl Tr<'_> {
+    /// Ends the block. What follows it runs under the mode here, which may not be the region's any more.
+    fn end_block(&mut self, term: Term, end: u64) {
+        // The others name their mode or find it afresh.
+        let inherits = !matches!(term, Term::Switch { .. } | Term::Resume { .. } | Term::Trap { .. });
+        if inherits && self.mode != self.region_mode {
+            self.b.set_mode(self.mode);
+        }
+        self.b.end_block(term, end);
+    }
+
     /// Address of the next instruction.
     pub fn next(&self) -> u64 {
         self.wrap(self.pc.wrapping_add(self.len))

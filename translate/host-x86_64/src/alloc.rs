@@ -154,6 +154,8 @@ pub(crate) struct C<'a> {
     pub xlock: u32,
     pub spill_used: u64,
     pub vspill_used: u64,
+    /// A value and the slot in memory that holds it too, by scratch vector register: good while the value is there.
+    pub copies: [Option<(u32, SlotId)>; XTEMPS.len()],
     pub idx: usize,
     pub block: usize,
     pub pc: u64,
@@ -446,17 +448,25 @@ impl<'a> C<'a> {
         x
     }
     fn spill_x(&mut self, x: Xmm) {
+        let copy = XTEMPS.iter().position(|&t| t == x).and_then(|k| self.copies[k]);
+        let to = match copy {
+            Some((v, s)) if self.loc[v as usize] == Loc::X(x) => Loc::Slot(s),
+            _ => Loc::VSpill(self.store_x(x)),
+        };
+        for k in 0..self.live.len() {
+            let v = self.live[k] as usize;
+            if self.loc[v] == Loc::X(x) {
+                self.loc[v] = to;
+            }
+        }
+        self.xusers[x.0 as usize] = 0;
+    }
+    fn store_x(&mut self, x: Xmm) -> u8 {
         let n = (!self.vspill_used).trailing_zeros() as u8;
         assert!((n as usize) < VSPILL_SLOTS, "out of vector spill slots");
         self.a.vst(V::MovupsSt, vspill_mem(n), x);
         self.vspill_used |= 1 << n;
-        for k in 0..self.live.len() {
-            let v = self.live[k] as usize;
-            if self.loc[v] == Loc::X(x) {
-                self.loc[v] = Loc::VSpill(n);
-            }
-        }
-        self.xusers[x.0 as usize] = 0;
+        n
     }
     pub(crate) fn dies(&self, v: Val) -> bool {
         self.last[v.index()] as usize <= self.idx
@@ -882,6 +892,11 @@ impl<'a> C<'a> {
         {
             self.flags_slot = None;
         }
+        for copy in &mut self.copies {
+            if copy.is_some_and(|(_, of)| of == s) {
+                *copy = None;
+            }
+        }
         let mut k = 0;
         while k < self.live.len() {
             let v = self.live[k] as usize;
@@ -1005,6 +1020,9 @@ impl<'a> C<'a> {
         if ty == Type::V128 {
             let x = self.x(v);
             self.a.vst(V::MovapsSt, m, x);
+            if let Some(k) = XTEMPS.iter().position(|&t| t == x) {
+                self.copies[k] = Some((v.0, s));
+            }
         } else if let Some(i) = self.imm(v) {
             self.a.store_i(sz_of(ty), m, i);
         } else {

@@ -142,6 +142,7 @@ fn attempt(
         xlock: 0,
         spill_used: 0,
         vspill_used: 0,
+        copies: [None; XTEMPS.len()],
         idx: 0,
         block: 0,
         pc: 0,
@@ -225,6 +226,7 @@ impl C<'_> {
         self.xusers = [0; 32];
         self.spill_used = 0;
         self.vspill_used = 0;
+        self.copies = [None; XTEMPS.len()];
         self.eflags = None;
         self.flags_slot = None;
         self.slot_vz.fill(16);

@@ -180,6 +180,10 @@ impl Context<'_> {
 
     fn indexed(&self, load: bool) -> bool {
         let eew = self.f.eew() as i32;
+        // An index is no wider than an address.
+        if eew == 3 && self.features.has(Feature::Rv32) {
+            return false;
+        }
         let d = self.group(self.f.vd, 0);
         let index = Group { reg: self.f.vs2, emul: eew - self.sew() + self.t.lmul, eew };
         if !(self.valid(d) && self.valid(index) && self.segments(d)) {

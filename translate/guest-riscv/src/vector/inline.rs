@@ -200,7 +200,7 @@ impl Tr<'_> {
     }
 
     /// vd = f(vs2, other, vd) piece by piece.
-    fn vmap(&mut self, fm: &Form, f: impl Fn(&mut Self, Val, Val) -> Val) -> bool {
+    pub(super) fn vmap(&mut self, fm: &Form, f: impl Fn(&mut Self, Val, Val) -> Val) -> bool {
         let rhs = self.rhs(fm);
         for p in 0..pieces(fm.bytes) {
             let (a, b) = (self.vpiece(fm, fm.f.vs2, p), self.rhs_piece(fm, rhs, p));
@@ -211,13 +211,13 @@ impl Tr<'_> {
         true
     }
 
-    fn vbin(&mut self, fm: &Form, op: Op) -> bool {
+    pub(super) fn vbin(&mut self, fm: &Form, op: Op) -> bool {
         let s = lanes(fm.size);
         self.vmap(fm, |t, a, b| t.b.vop(op, s, &[a, b], 0))
     }
 
     /// The same for operations that must not see lanes that do not count.
-    fn vsticky(&mut self, fm: &Form, op: Op) -> bool {
+    pub(super) fn vsticky(&mut self, fm: &Form, op: Op) -> bool {
         let (s, rhs) = (lanes(fm.size), self.rhs(fm));
         for p in 0..pieces(fm.bytes) {
             let (mut a, mut b) = (self.vpiece(fm, fm.f.vs2, p), self.rhs_piece(fm, rhs, p));
@@ -233,7 +233,7 @@ impl Tr<'_> {
     }
 
     /// Shift of elements of `size` by an amount that is taken modulo their width.
-    fn vshift(&mut self, size: Size, a: Val, by: Val, op: Op, left: bool) -> Val {
+    pub(super) fn vshift(&mut self, size: Size, a: Val, by: Val, op: Op, left: bool) -> Val {
         let s = lanes(size);
         let mask = self.splat(size, u64::from(size.bits() - 1));
         let mut n = self.b.vop(Op::VAnd, s, &[by, mask], 0);
@@ -243,7 +243,7 @@ impl Tr<'_> {
         self.b.vop(op, s, &[a, n], 0)
     }
 
-    fn vshift_imm(&mut self, size: Size, a: Val, n: u32, op: Op) -> Val {
+    pub(super) fn vshift_imm(&mut self, size: Size, a: Val, n: u32, op: Op) -> Val {
         match n {
             0 => a,
             n => self.b.vop(op, lanes(size), &[a], u64::from(n)),

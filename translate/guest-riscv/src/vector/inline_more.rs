@@ -222,7 +222,7 @@ impl Tr<'_> {
                 true
             }
             V::Vle(_) | V::Vse(_) if !self.rv32() => self.segments(fm, eew, matches!(insn, V::Vse(_))),
-            _ => self.inline_float(insn, fm),
+            _ => self.inline_fixed(insn, fm),
         }
     }
 }

@@ -37,19 +37,17 @@ impl Tr<'_> {
         self.b.vop(Op::VAdd, lanes(Size::B), &[iota, by], 0)
     }
 
-    /// An access of consecutive elements with vl below its maximum, without a mask.
-    pub(super) fn part_access(&mut self, insn: Vector, f: &Fields, t: VType) -> Option<Flow> {
-        let eew = Size::from_log2(f.eew().min(3))?;
-        let fm = self.form(f, t);
-        let store = match insn {
-            Vector::Vle(_) => false,
-            Vector::Vse(_) => true,
-            _ => return None,
-        };
-        if fm.full || !f.vm || f.nf != 0 || self.rv32() || self.cpu.vlen < 128 || fm.bytes_of(eew) > 128 {
-            return None;
-        }
-        Some(if store { self.part_store(&fm, eew) } else { self.part_load(&fm, eew) })
+    /// Whether it is an access of consecutive elements with vl below its maximum, without a mask.
+    pub(super) fn has_part_access(&mut self, insn: Vector, f: &Fields, t: VType) -> bool {
+        let (Some(eew), fm) = (Size::from_log2(f.eew().min(3)), self.form(f, t)) else { return false };
+        let plain = matches!(insn, Vector::Vle(_) | Vector::Vse(_)) && f.vm && f.nf == 0;
+        plain && !fm.full && !self.rv32() && self.cpu.vlen >= 128 && fm.bytes_of(eew) <= 128
+    }
+
+    /// Such an access.
+    pub(super) fn part_access(&mut self, insn: Vector, f: &Fields, t: VType) -> Flow {
+        let (eew, fm) = (Size::from_log2(f.eew().min(3)).unwrap_or(Size::D), self.form(f, t));
+        if matches!(insn, Vector::Vse(_)) { self.part_store(&fm, eew) } else { self.part_load(&fm, eew) }
     }
 
     fn part_load(&mut self, fm: &Form, eew: Size) -> Flow {

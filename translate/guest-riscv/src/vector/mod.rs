@@ -3,14 +3,16 @@
 //! In: a decoded vector instruction and the mode bits. Out: IR. `check` tells which encodings are reserved under a vtype,
 //! `unit` and its parts are the definition of every instruction, element by element.
 //!
-//! vtype is part of the mode, as is whether vl is at its maximum. Both may be unknown to translated code: calls and returns
-//! drop them, since no calling convention keeps them, so that ordinary code is translated once. Elements past vl and masked-off
+//! vtype is part of the mode, as are vxrm and whether vl is at its maximum. All may be unknown to translated code: calls and
+//! returns drop them, since no calling convention keeps them, so that ordinary code is translated once. A new vtype changes the
+//! mode in the middle of a block: what follows stays in the region, whose own mode bits are what it was entered with. Elements past vl and masked-off
 //! ones keep their values under every policy.
 
 mod check;
 mod crypto;
 mod float;
 mod inline;
+mod inline_fixed;
 mod inline_float;
 mod inline_more;
 mod inline_part;
@@ -118,8 +120,11 @@ const KNOWN: u64 = 1 << 3;
 const FULL: u64 = 1 << 9;
 /// Mode bit: vstart is not zero.
 const STARTED: u64 = 1 << 10;
-/// The mode bits that describe vtype and vl.
-const CONFIGURATION: u64 = 0x7f << 3;
+/// Mode bits: vxrm, where vtype is known.
+const ROUNDING: u32 = 12;
+/// The mode bits that describe vtype, vl and vxrm.
+const CONFIGURATION: u64 = VTYPE_AND_VL | 3 << ROUNDING;
+const VTYPE_AND_VL: u64 = 0x7f << 3;
 
 fn configured(t: VType, full: bool) -> u64 {
     KNOWN | u64::from(t.sew) << 4 | ((t.lmul & 7) as u64) << 6 | if full { FULL } else { 0 }
@@ -131,7 +136,8 @@ pub(crate) fn mode(state: &[u8], vlen: u32) -> u64 {
     let word = |offset| at(offset).map_or(0, u64::from_le_bytes);
     let started = if word(VSTART_OFFSET) as u32 != 0 { STARTED } else { 0 };
     let Some(t) = VType::decode(word(VTYPE_OFFSET), vlen, 64) else { return started };
-    configured(t, word(VL_OFFSET) == u64::from(t.vlmax(vlen))) | started
+    let rounding = (word(VSTART_OFFSET) >> 32 & 3) << ROUNDING;
+    configured(t, word(VL_OFFSET) == u64::from(t.vlmax(vlen))) | rounding | started
 }
 
 /// Fields of a word, whatever its format calls them.
@@ -165,10 +171,23 @@ impl Fields {
     }
 }
 
+/// The length that an instruction asks for.
+#[derive(Clone, Copy)]
+enum Avl {
+    /// As it is.
+    Same,
+    /// The largest.
+    Most,
+    /// This, if it is not too large.
+    Is(Val),
+}
+
 /// What the helper is asked beside the word.
 const ASK_VALID: u64 = 1 << 40;
 /// Integer registers have 32 bits.
 const ASK_RV32: u64 = 1 << 41;
+/// Elements have 32 bits at most.
+const ASK_ELEN32: u64 = 1 << 42;
 
 impl Tr<'_> {
     /// vtype of the mode bits.
@@ -185,6 +204,7 @@ impl Tr<'_> {
     fn vexec(&mut self, ask: u64) {
         let log2 = (self.cpu.vlen / 8).ilog2();
         let ask = ask | if self.rv32() { ASK_RV32 } else { 0 };
+        let ask = ask | if self.elen() == 32 { ASK_ELEN32 } else { 0 };
         let arg = self.b.const64(u64::from(self.word) | u64::from(log2) << 32 | ask);
         self.b.push(Op::Call, Type::Void, Attr::Helper(helpers::VEXEC), &[arg], 0);
     }
@@ -195,7 +215,7 @@ impl Tr<'_> {
             Vector::Vsetvli(a) => return self.vset(a.rd, a.rs1, u64::from(a.zimm)),
             Vector::Vsetivli(a) => {
                 let avl = self.b.const64(u64::from(a.rs1));
-                return self.vset_to(a.rd, u64::from(a.zimm), |_, _| avl);
+                return self.vset_to(a.rd, u64::from(a.zimm), Avl::Is(avl));
             }
             Vector::Vsetvl(_) => {
                 self.vexec(0);
@@ -225,11 +245,12 @@ impl Tr<'_> {
         if self.mode & STARTED == 0 && self.inline(insn, &f, cx.t) {
             return Flow::Next;
         }
-        if self.mode & STARTED == 0
-            && t.is_some()
-            && let Some(flow) = self.part_access(insn, &f, cx.t)
-        {
-            return flow;
+        if self.mode & STARTED == 0 && t.is_some() && self.has_part_access(insn, &f, cx.t) {
+            if self.mode != self.region_mode {
+                // It goes on from several blocks.
+                return Flow::End(Term::Switch { pc: self.pc, mode: self.mode });
+            }
+            return self.part_access(insn, &f, cx.t);
         }
         self.vexec(0);
         if matches!(insn, Vector::VfmvFS(_)) {
@@ -241,26 +262,21 @@ impl Tr<'_> {
         if matches!(insn, Vector::Vleff(_))
             && let Some(t) = t
         {
-            let vl = self.b.get(VL, Type::I64);
-            return self.configured_jump(t, vl);
+            return self.configured(t, None, None);
         }
         Flow::Next
     }
 
-    /// vsetvli: the new length is a function of the requested one, which is rs1, or no limit, or the length as it is.
+    /// vsetvli: the requested length is rs1, or no limit, or the length as it is.
     fn vset(&mut self, rd: u32, rs1: u32, zimm: u64) -> Flow {
         if rs1 != 0 {
             let avl = self.x64(rs1);
-            self.vset_to(rd, zimm, |_, _| avl)
-        } else if rd != 0 {
-            self.vset_to(rd, zimm, |_, max| max)
-        } else {
-            let vl = self.b.get(VL, Type::I64);
-            self.vset_to(rd, zimm, |_, _| vl)
+            return self.vset_to(rd, zimm, Avl::Is(avl));
         }
+        self.vset_to(rd, zimm, if rd != 0 { Avl::Most } else { Avl::Same })
     }
 
-    fn vset_to(&mut self, rd: u32, zimm: u64, avl: impl Fn(&mut Self, Val) -> Val) -> Flow {
+    fn vset_to(&mut self, rd: u32, zimm: u64, avl: Avl) -> Flow {
         if self.mode & STARTED != 0 {
             let zero = self.b.const32(0);
             self.b.set(VSTART, zero);
@@ -274,58 +290,87 @@ impl Tr<'_> {
             let mode = self.mode & !CONFIGURATION & !STARTED;
             return Flow::End(Term::Switch { pc: self.next(), mode });
         };
-        let max = self.b.const64(u64::from(t.vlmax(self.cpu.vlen)));
-        let avl = avl(self, max);
-        let vl = if avl == max { max } else { self.b.umin(avl, max) };
         let raw = self.b.const64(zimm);
         self.b.set(VTYPE, raw);
-        self.b.set(VL, vl);
-        self.set_x64(rd, vl);
-        self.configured_jump(t, vl)
+        let max = u64::from(t.vlmax(self.cpu.vlen));
+        let before = self.vtype().map(|old| u64::from(old.vlmax(self.cpu.vlen)));
+        let (vl, full) = match (avl, before) {
+            // Such an instruction changes the type of vectors of one length.
+            (Avl::Same, Some(old)) if old == max => (None, Some(self.mode & FULL != 0)),
+            (Avl::Same, Some(old)) if self.mode & FULL != 0 => {
+                (Some(self.b.const64(old.min(max))), Some(old >= max))
+            }
+            (Avl::Most, _) => (Some(self.b.const64(max)), Some(true)),
+            (Avl::Same, _) => {
+                let vl = self.b.get(VL, Type::I64);
+                let most = self.b.const64(max);
+                (Some(self.b.umin(vl, most)), None)
+            }
+            (Avl::Is(avl), _) => match self.b.as_const(avl) {
+                Some(n) => (Some(self.b.const64(n.min(max))), Some(n >= max)),
+                None => {
+                    let most = self.b.const64(max);
+                    (Some(self.b.umin(avl, most)), None)
+                }
+            },
+        };
+        if let Some(vl) = vl {
+            self.b.set(VL, vl);
+            self.set_x64(rd, vl);
+        }
+        self.configured(t, vl, full)
     }
 
-    /// Goes on after the instruction under the mode of this vtype and length.
-    fn configured_jump(&mut self, t: VType, vl: Val) -> Flow {
+    /// Goes on after the instruction under the mode of this vtype and length, of which it may be known whether it is the
+    /// largest. If not, the largest is what the block goes on with.
+    fn configured(&mut self, t: VType, vl: Option<Val>, full: Option<bool>) -> Flow {
         let next = self.next();
-        let base = self.mode & !CONFIGURATION & !STARTED;
-        let max = u64::from(t.vlmax(self.cpu.vlen));
-        let modes = [true, false].map(|full| base | configured(t, full));
-        if let Some(n) = self.b.as_const(vl) {
-            let mode = modes[usize::from(n != max)];
-            return self.under(mode, next);
+        if self.mode & KNOWN == 0 {
+            // vxrm was not known either: it is zero, or the mode is found afresh.
+            let rounding = self.b.get(VXRM, Type::I32);
+            let d = self.b.and(rounding, rounding);
+            let flags = self.b.flags_of(d);
+            let [other, on] = [1, 2].map(|n| Target::Block(self.b.upcoming_block(n)));
+            self.b.end_block(Term::Branch { flags, cc: Cc::Ne, then: other, els: on }, next);
+            self.b.begin_internal(self.pc);
+            self.b.end_block(Term::Resume { pc: next }, next);
+            self.b.begin_internal(self.pc);
         }
-        let max = self.b.const64(max);
+        let base = self.mode & !VTYPE_AND_VL & !STARTED;
+        if let Some(full) = full {
+            self.mode = base | configured(t, full);
+            return Flow::Next;
+        }
+        let vl = match vl {
+            Some(vl) if self.mode & KNOWN != 0 => vl,
+            _ => self.b.get(VL, Type::I64),
+        };
+        let max = self.b.const64(u64::from(t.vlmax(self.cpu.vlen)));
         let d = self.b.sub(vl, max);
         let flags = self.b.flags_of(d);
-        let same = modes.iter().position(|&m| m == self.mode);
-        let (mut ahead, mut targets) = (1, [Target::Pc(next); 2]);
-        for (i, t) in targets.iter_mut().enumerate() {
-            if same != Some(i) {
-                *t = Target::Block(self.b.upcoming_block(ahead));
-                ahead += 1;
-            }
-        }
-        let term = Term::Branch { flags, cc: Cc::Eq, then: targets[0], els: targets[1] };
-        self.b.end_block(term, next);
-        let switches: Vec<u64> = (0..2).filter(|&i| same != Some(i)).map(|i| modes[i]).collect();
-        let (last, first) = switches.split_last().expect("one mode at least is another");
-        for &mode in first {
+        let less = base | configured(t, false);
+        let stays = less == self.region_mode;
+        let on = Target::Block(self.b.upcoming_block(if stays { 1 } else { 2 }));
+        let els = if stays { Target::Pc(next) } else { Target::Block(self.b.upcoming_block(1)) };
+        self.b.end_block(Term::Branch { flags, cc: Cc::Eq, then: on, els }, next);
+        if !stays {
             self.b.begin_internal(self.pc);
-            self.b.end_block(Term::Switch { pc: next, mode }, next);
+            self.b.end_block(Term::Switch { pc: next, mode: less }, next);
         }
         self.b.begin_internal(self.pc);
-        Flow::End(Term::Switch { pc: next, mode: *last })
+        self.mode = base | configured(t, true);
+        Flow::Next
+    }
+
+    /// vxrm, where vtype is known.
+    fn vxrm(&self) -> u64 {
+        self.mode >> ROUNDING & 3
     }
 
     /// Writes an integer register with a value that fits it.
     fn set_x64(&mut self, rd: u32, v: Val) {
         let v = self.low(v);
         self.set(rd, v);
-    }
-
-    /// Ends the block with a jump to `next` under `mode`.
-    fn under(&mut self, mode: u64, next: u64) -> Flow {
-        if mode == self.mode { Flow::Next } else { Flow::End(Term::Switch { pc: next, mode }) }
     }
 
     /// Reads a vector CSR. `None` if there is none with this number.
@@ -375,14 +420,24 @@ impl Tr<'_> {
         if csr != 0x009 {
             let rm = self.b.ubfx(v, if csr == 0x00a { 0 } else { 1 }, 2);
             self.b.set(VXRM, rm);
+            if self.mode & KNOWN != 0 {
+                let Some(rm) = self.b.as_const(rm) else {
+                    return Flow::End(Term::Resume { pc: self.next() });
+                };
+                self.mode = self.mode & !(3 << ROUNDING) | rm << ROUNDING;
+            }
         }
         Flow::Next
     }
 
-    /// Before a call or return, in a mode that knows vtype and vl: goes to the same instruction in the mode that has
-    /// forgotten them.
-    pub(crate) fn forget(&self) -> Option<Flow> {
-        let knows = self.mode & CONFIGURATION != 0 && !self.single;
-        knows.then_some(Flow::End(Term::Switch { pc: self.pc, mode: self.mode & !CONFIGURATION }))
+    /// Before a call or return, in a mode that knows vtype and vl: goes on in one that does not, in this region if that is
+    /// its mode.
+    pub(crate) fn forget(&mut self) -> Option<Flow> {
+        let mode = self.mode & !CONFIGURATION;
+        if mode == self.region_mode {
+            self.mode = mode;
+        }
+        let knows = self.mode != mode && !self.single;
+        knows.then_some(Flow::End(Term::Switch { pc: self.pc, mode }))
     }
 }

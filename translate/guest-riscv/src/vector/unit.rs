@@ -2,7 +2,8 @@
 //! helper of everything that has no inline form, and to find out how far an inline access got when it faults.
 
 use super::{
-    ASK_RV32, ASK_VALID, Fields, V_OFFSET, VL, VL_OFFSET, VSTART, VSTART_OFFSET, VTYPE, VTYPE_OFFSET, VType,
+    ASK_ELEN32, ASK_RV32, ASK_VALID, Fields, V_OFFSET, VL, VL_OFFSET, VSTART, VSTART_OFFSET, VTYPE,
+    VTYPE_OFFSET, VType,
 };
 use crate::cpu::{self, Feature, Features};
 use crate::decode::{Insn, Vector, decode};
@@ -21,6 +22,10 @@ pub(crate) fn helper(m: &mut dyn Machine, args: &[u128; 4]) -> Result<u128, Stop
     if arg & ASK_VALID != 0 {
         let vtype = m.slot(VTYPE) as u64;
         return VType::decode(vtype, 8 * vlenb as u32, 64).map(|_| 0).ok_or(ILLEGAL);
+    }
+    if let Some(Insn::Vector(Vector::Vsetvl(a))) = decode(arg as u32, &ALL) {
+        set_vl(m, [a.rd, a.rs1, a.rs2], vlenb, if arg & ASK_ELEN32 != 0 { 32 } else { 64 });
+        return Ok(0);
     }
     exec(m, arg as u32, vlenb, arg & ASK_RV32 != 0)?;
     Ok(0)
@@ -49,10 +54,6 @@ pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize, rv32: bool) -> 
     let x = |n: u32| if n == 0 { 0 } else { word(cpu::X_OFFSET + 8 * (n - 1)) };
     let (rs1, rs2) = (x(f.vs1), x(f.vs2));
     let f1 = word(cpu::F_OFFSET + 16 * f.vs1);
-    if let Vector::Vsetvl(a) = insn {
-        set_vl(m, a.rd, a.rs1, a.rs2, vlenb);
-        return Ok(());
-    }
     let t = VType::decode(vtype, 8 * vlenb as u32, 64).unwrap_or(VType { sew: 0, lmul: 0 });
     // State from a damaged signal frame must not lead outside the registers.
     let vl = vl.min(t.vlmax(8 * vlenb as u32) as usize);
@@ -120,10 +121,10 @@ pub(super) fn exec(m: &mut dyn Machine, word: u32, vlenb: usize, rv32: bool) -> 
     Ok(())
 }
 
-fn set_vl(m: &mut dyn Machine, rd: u32, rs1: u32, rs2: u32, vlenb: usize) {
+fn set_vl(m: &mut dyn Machine, [rd, rs1, rs2]: [u32; 3], vlenb: usize, elen: u32) {
     let x = |m: &mut dyn Machine, n: u32| if n == 0 { 0 } else { m.slot(cpu::x(n)) as u64 };
     let (vtype, avl, old) = (x(m, rs2), x(m, rs1), m.slot(VL) as u64);
-    let (vl, vtype) = match VType::decode(vtype, 8 * vlenb as u32, 64) {
+    let (vl, vtype) = match VType::decode(vtype, 8 * vlenb as u32, elen) {
         Some(t) => {
             let max = u64::from(t.vlmax(8 * vlenb as u32));
             let avl = match (rs1, rd) {

@@ -1,9 +1,7 @@
 //! Differential tests of the vector instructions: for every row of the decode table random encodings and random states, run by
 //! the reference emulator, by the interpreter and as translated code for every host level; everything must be equal.
 //!
-//! The reference must be newer than what distributions install, so its results are recorded: `golden-*.txt` has a hash of them per
-//! row. `OMNIRUN_RISCV_ORACLE=/path/to/qemu-riscv64` runs it and compares in full; with `BLESS=1` its results are recorded.
-//! `OMNIRUN_ORACLE_CASES` sets the number of encodings per row, `OMNIRUN_ORACLE_SEED` the seed (both only with the reference),
+//! `OMNIRUN_ORACLE_CASES` sets the number of encodings per row (with twelve states each), `OMNIRUN_ORACLE_SEED` the seed,
 //! `OMNIRUN_ORACLE_ROWS` limits the run to rows whose names contain one of these words.
 
 mod reference;
@@ -15,9 +13,7 @@ use host_x86_64::asm::Level;
 use ir::Guest;
 use reference::Reference;
 use state::{Plan, Random, State};
-use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::PathBuf;
 use subject::Subject;
 
 /// States per encoding.
@@ -27,16 +23,6 @@ const ENCODINGS: u64 = 8;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|s| s.parse().ok())
-}
-
-/// FNV-1a.
-fn hash(state: &State, mut h: u64) -> u64 {
-    let mut bytes = Vec::new();
-    state.write(&mut bytes);
-    for b in bytes {
-        h = (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3);
-    }
-    h
 }
 
 fn describe(guest: &dyn Guest, name: &str, word: u32, before: &State, want: &State, got: &State) -> String {
@@ -95,30 +81,41 @@ fn describe(guest: &dyn Guest, name: &str, word: u32, before: &State, want: &Sta
     out
 }
 
-fn golden(vlenb: usize) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/vector/golden-{}.txt", 8 * vlenb))
+/// What is compared.
+pub struct Suite {
+    /// Width of an integer register.
+    pub xlen: u32,
+    /// Bytes of a vector register.
+    pub vlenb: usize,
+    model: &'static str,
 }
 
-/// Runs every row with this vector length.
-fn run(vlenb: usize) {
+/// Whether it is an access of 64-bit elements or indices, which the manual reserves where elements have 32 bits: the reference
+/// executes some of them.
+fn lenient(memory: bool, word: u32, elen: u32) -> bool {
+    elen == 32 && memory && word >> 12 & 7 == 7
+}
+
+impl Suite {
+    /// The argument of `-cpu`.
+    pub fn cpu(&self) -> String {
+        format!("{},vlen={}", self.model, 8 * self.vlenb)
+    }
+}
+
+/// Runs every row.
+fn run(xlen: u32, vlenb: usize, model: &'static str) {
+    let suite = &Suite { xlen, vlenb, model };
     let _page = subject::exclusive();
-    let mut reference = Reference::start(vlenb);
-    let live = reference.is_some();
-    let bless = live && std::env::var_os("BLESS").is_some();
-    let custom = live && !bless;
-    let encodings = number("OMNIRUN_ORACLE_CASES").filter(|_| custom).unwrap_or(ENCODINGS);
-    let seed = number("OMNIRUN_ORACLE_SEED").filter(|_| custom).unwrap_or(1);
+    let mut reference = Reference::start(suite);
+    let encodings = number("OMNIRUN_ORACLE_CASES").unwrap_or(ENCODINGS);
+    let seed = number("OMNIRUN_ORACLE_SEED").unwrap_or(1);
     let only = std::env::var("OMNIRUN_ORACLE_ROWS").unwrap_or_default();
     let levels = [("SSE", Level::Sse), ("AVX2", Level::Avx2), ("AVX-512", Level::Avx512)];
-    let guest = subject::guest(vlenb);
-    let mut interpreter = Subject::new(None, vlenb);
-    let mut jits = levels.map(|(name, level)| (name, Subject::new(Some(level), vlenb)));
-    let recorded: BTreeMap<String, String> = std::fs::read_to_string(golden(vlenb))
-        .unwrap_or_default()
-        .lines()
-        .filter_map(|l| l.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned())))
-        .collect();
-    let (mut record, mut failed, mut total) = (String::new(), Vec::new(), 0);
+    let guest = subject::guest(suite);
+    let mut interpreter = Subject::new(None, suite);
+    let mut jits = levels.map(|(name, level)| (name, Subject::new(Some(level), suite)));
+    let (mut failed, mut total, mut illegal) = (Vec::new(), 0, 0);
     for row in ROWS.iter().filter(|r| r.group == "vector") {
         if !only.is_empty() && !only.split(',').any(|w| row.name.contains(w)) {
             continue;
@@ -128,7 +125,7 @@ fn run(vlenb: usize) {
         );
         // Loads and stores.
         let memory = matches!(row.value & 0x7f, 0x07 | 0x27);
-        let (mut bad, mut legal, mut sum) = (0, 0, 0xcbf2_9ce4_8422_2325);
+        let (mut bad, mut legal) = (0, 0);
         for _ in 0..encodings {
             let lmul = [0, 1, 2, 3, 0, 1, 5, 6, 7][r.below(9) as usize];
             let mut sew = r.below(4);
@@ -142,20 +139,20 @@ fn run(vlenb: usize) {
                 vlenb,
                 memory,
                 vtype: sew << 3 | lmul,
+                xlen,
                 word: state::encoding(row, &mut r, if lmul < 4 { lmul as u32 } else { 0 }),
             };
+            if lenient(memory, plan.word, interpreter.elen) {
+                continue;
+            }
             let before: Vec<State> = (0..BATCH).map(|_| state::random(&mut r, &plan)).collect();
             interpreter.select(plan.word);
             jits.iter_mut().for_each(|(_, j)| j.select(plan.word));
             let ours: Vec<State> = before.iter().map(|s| interpreter.run(s)).collect();
-            let want = match &mut reference {
-                Some(reference) => reference.run(row.name, plan.word, &before),
-                None => ours.clone(),
-            };
+            let want = reference.run(row.name, plan.word, &before);
             for (i, (b, want)) in before.iter().zip(&want).enumerate() {
                 total += 1;
                 legal += u64::from(want.status != 4);
-                sum = hash(want, sum);
                 let mut check = |by: &str, got: &State| {
                     if got != want {
                         bad += 1;
@@ -170,40 +167,49 @@ fn run(vlenb: usize) {
                 }
             }
         }
+        // Not there on this CPU.
         if legal == 0 {
-            eprintln!("{}: no case was legal", row.name);
+            illegal += 1;
         }
-        let line = format!("{sum:016x}");
         if bad > 0 {
             failed.push(format!("{}: {bad} differences", row.name));
-        } else if !live && recorded.get(row.name) != Some(&line) {
-            failed.push(format!("{}: not what the reference gave", row.name));
         }
-        let _ = writeln!(record, "{} {line}", row.name);
     }
-    eprintln!("vlen {}: {total} cases, seed {seed}", 8 * vlenb);
+    eprintln!("rv{xlen} {}: {total} cases, seed {seed}, {illegal} rows are illegal", suite.cpu());
     assert!(failed.is_empty(), "{} rows differ:\n{}", failed.len(), failed.join("\n"));
-    if bless && only.is_empty() {
-        std::fs::write(golden(vlenb), record).expect("the record can be written");
-    }
 }
 
 #[test]
 fn vectors_of_128_bits_match_the_reference() {
-    run(16);
+    run(64, 16, "max");
 }
 
 #[test]
 fn vectors_of_256_bits_match_the_reference() {
-    run(32);
+    run(64, 32, "max");
 }
 
 #[test]
 fn vectors_of_512_bits_match_the_reference() {
-    run(64);
+    run(64, 64, "max");
 }
 
 #[test]
 fn vectors_of_1024_bits_match_the_reference() {
-    run(128);
+    run(64, 128, "max");
+}
+
+#[test]
+fn elements_of_32_bits_match_the_reference() {
+    run(64, 16, "rv64,zve32f=on,zvbb=on,elen=32");
+}
+
+#[test]
+fn vectors_with_registers_of_32_bits_match_the_reference() {
+    run(32, 16, "max");
+}
+
+#[test]
+fn elements_of_32_bits_with_registers_of_32_bits_match_the_reference() {
+    run(32, 32, "rv32,zve32f=on,zvbb=on,elen=32");
 }

@@ -1,8 +1,9 @@
-//! The reference: `runner.c`, built by the cross compiler, under the `qemu-riscv64` that `OMNIRUN_RISCV_ORACLE` names.
+//! The reference: `runner.c`, built by the cross compiler, under the newest `qemu-riscv64` and `qemu-riscv32`.
 
+use crate::Suite;
 use crate::state::{PAGE, State};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// The running reference.
@@ -11,27 +12,50 @@ pub struct Reference {
     vlenb: usize,
 }
 
+/// The newest reference emulator that `tests/setup.sh` unpacks.
+fn emulator(xlen: u32) -> PathBuf {
+    let name = format!("qemu-riscv{xlen}");
+    if let Some(dir) = std::env::var_os("OMNIRUN_ORACLE_DIR") {
+        return Path::new(&dir).join(name);
+    }
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../build/trees");
+    let trees = std::env::var_os("OMNIRUN_TREES").map_or(default, PathBuf::from);
+    trees.join("reference/usr/bin").join(name)
+}
+
 impl Reference {
-    /// Starts it, if the environment asks for it.
-    pub fn start(vlenb: usize) -> Option<Reference> {
-        let qemu = std::env::var_os("OMNIRUN_RISCV_ORACLE")?;
+    /// Starts it with the suite's CPU. Fails, saying what to install, if a tool is missing.
+    pub fn start(suite: &Suite) -> Reference {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vector/runner.c");
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("vector-runner-{vlenb}"));
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!(
+            "vector-runner-{}-{}-{}",
+            suite.xlen,
+            suite.vlenb,
+            std::process::id()
+        ));
+        let abi = if suite.xlen == 32 {
+            ["-march=rv32gc", "-mabi=ilp32d"]
+        } else {
+            ["-march=rv64gc", "-mabi=lp64d"]
+        };
         let built = Command::new("riscv64-linux-gnu-gcc")
-            .args(["-O2", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-Wl,-N", "-o"])
+            .args(["-O2", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-Wl,-N"])
+            .args(abi)
+            .arg("-o")
             .args([&program, &source])
             .stderr(Stdio::null())
             .status()
-            .expect("riscv64-linux-gnu-gcc is installed (package gcc-riscv64-linux-gnu)");
+            .expect("riscv64-linux-gnu-gcc is installed (`tests/setup.sh cross`)");
         assert!(built.success(), "runner.c does not build");
-        let child = Command::new(qemu)
-            .args(["-cpu", &format!("max,vlen={}", 8 * vlenb)])
-            .arg(program)
+        let qemu = emulator(suite.xlen);
+        let child = Command::new(&qemu)
+            .args(["-cpu", &suite.cpu()])
+            .arg(&program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("OMNIRUN_RISCV_ORACLE runs");
-        Some(Reference { child, vlenb })
+            .unwrap_or_else(|e| panic!("{}: {e}; run `tests/setup.sh oracle`", qemu.display()));
+        Reference { child, vlenb: suite.vlenb }
     }
 
     /// The states after the instruction.

@@ -1,11 +1,13 @@
 /*
- * The reference's half of the vector tests: a bare RISC-V program that runs one instruction per state. It reads batches
+ * The reference's half of the vector tests: a bare RISC-V program, for registers of 64 or 32 bits, that runs one instruction per
+ * state. It reads batches
  * from standard input (header, one instruction word, `count` states) and writes the states afterwards. The page at WINDOW is
  * part of the state; the pages around it are not mapped, so that accesses fault.
  */
 typedef unsigned char u8;
 typedef unsigned int u32;
-typedef unsigned long u64;
+typedef unsigned long long u64;
+typedef unsigned long ulong;
 
 #define WINDOW 0x40000000ul
 #define PAGE 4096
@@ -36,7 +38,7 @@ static long call(long n, long a, long b, long c, long d, long e, long f)
     return a0;
 }
 
-void *memcpy(void *to, const void *from, u64 n)
+void *memcpy(void *to, const void *from, ulong n)
 {
     u8 *d = to;
     const u8 *s = from;
@@ -45,7 +47,7 @@ void *memcpy(void *to, const void *from, u64 n)
     return to;
 }
 
-static int read_all(void *p, u64 n)
+static int read_all(void *p, ulong n)
 {
     u8 *at = p;
     while (n) {
@@ -58,7 +60,7 @@ static int read_all(void *p, u64 n)
     return 1;
 }
 
-static void write_all(const void *p, u64 n)
+static void write_all(const void *p, ulong n)
 {
     const u8 *at = p;
     while (n) {
@@ -71,15 +73,32 @@ static void write_all(const void *p, u64 n)
 }
 
 /* run(state, vlenb): loads the state, runs the patched instruction, stores the state. */
-void run(struct state *s, u64 vlenb);
+void run(struct state *s, ulong vlenb);
 extern u8 run_after[];
 struct state *current;
-u64 saved_sp;
-u64 after_pc;
+ulong saved_sp;
+ulong after_pc;
 u32 caught;
+
+#if __riscv_xlen == 64
+#define LOAD "ld"
+#define STORE "sd"
+#define CONTEXT 176
+#else
+/* The upper halves in the state are zero and stay so. */
+#define LOAD "lw"
+#define STORE "sw"
+#define CONTEXT 160
+#endif
 
 asm(".text\n"
     ".option arch, +v\n"
+    ".macro load r, at\n"
+    "  " LOAD " \\r, \\at\n"
+    ".endm\n"
+    ".macro store r, at\n"
+    "  " STORE " \\r, \\at\n"
+    ".endm\n"
     ".macro each op, base\n"
     "  .irp n,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30\n"
     "  \\op x\\n, 8*\\n(\\base)\n"
@@ -94,14 +113,14 @@ asm(".text\n"
     "run:\n"
     "  addi sp, sp, -256\n"
     "  .irp n,1,8,9,18,19,20,21,22,23,24,25,26,27\n"
-    "  sd x\\n, 8*\\n(sp)\n"
+    "  store x\\n, 8*\\n(sp)\n"
     "  .endr\n"
-    "  sd gp, 240(sp)\n"
-    "  sd tp, 248(sp)\n"
+    "  store gp, 240(sp)\n"
+    "  store tp, 248(sp)\n"
     "  la t0, saved_sp\n"
-    "  sd sp, 0(t0)\n"
+    "  store sp, 0(t0)\n"
     "  la t0, current\n"
-    "  sd a0, 0(t0)\n"
+    "  store a0, 0(t0)\n"
     "  mv x31, a0\n"
     "  csrw vstart, x0\n"
     "  eachf fld, x31\n"
@@ -111,38 +130,38 @@ asm(".text\n"
     "  vl8re8.v v\\n, (t1)\n"
     "  add t1, t1, t2\n"
     "  .endr\n"
-    "  ld t1, 512(x31)\n"
-    "  ld t2, 520(x31)\n"
+    "  load t1, 512(x31)\n"
+    "  load t2, 520(x31)\n"
     "  vsetvl x0, t1, t2\n"
-    "  ld t1, 528(x31)\n"
+    "  load t1, 528(x31)\n"
     "  csrw vstart, t1\n"
-    "  ld t1, 536(x31)\n"
+    "  load t1, 536(x31)\n"
     "  csrw vcsr, t1\n"
-    "  ld t1, 544(x31)\n"
+    "  load t1, 544(x31)\n"
     "  csrw fcsr, t1\n"
     "  .irp n,1,2,3,4\n"
-    "  ld x\\n, 8*\\n(x31)\n"
+    "  load x\\n, 8*\\n(x31)\n"
     "  .endr\n"
-    "  each ld, x31\n"
+    "  each load, x31\n"
     "  j code_insn\n"
     /* x31 is never an operand of the instructions under test. */
     ".global run_after\n"
     "run_after:\n"
     "  .irp n,1,2,3,4\n"
-    "  sd x\\n, 8*\\n(x31)\n"
+    "  store x\\n, 8*\\n(x31)\n"
     "  .endr\n"
-    "  each sd, x31\n"
+    "  each store, x31\n"
     "  eachf fsd, x31\n"
     "  csrr t1, vl\n"
-    "  sd t1, 512(x31)\n"
+    "  store t1, 512(x31)\n"
     "  csrr t1, vtype\n"
-    "  sd t1, 520(x31)\n"
+    "  store t1, 520(x31)\n"
     "  csrr t1, vstart\n"
-    "  sd t1, 528(x31)\n"
+    "  store t1, 528(x31)\n"
     "  csrr t1, vcsr\n"
-    "  sd t1, 536(x31)\n"
+    "  store t1, 536(x31)\n"
     "  csrr t1, fcsr\n"
-    "  sd t1, 544(x31)\n"
+    "  store t1, 544(x31)\n"
     "  csrw vstart, x0\n"
     "  csrw fcsr, x0\n"
     "  csrr t2, vlenb\n"
@@ -153,12 +172,12 @@ asm(".text\n"
     "  add t1, t1, t2\n"
     "  .endr\n"
     "  la t0, saved_sp\n"
-    "  ld sp, 0(t0)\n"
+    "  load sp, 0(t0)\n"
     "  .irp n,1,8,9,18,19,20,21,22,23,24,25,26,27\n"
-    "  ld x\\n, 8*\\n(sp)\n"
+    "  load x\\n, 8*\\n(sp)\n"
     "  .endr\n"
-    "  ld gp, 240(sp)\n"
-    "  ld tp, 248(sp)\n"
+    "  load gp, 240(sp)\n"
+    "  load tp, 248(sp)\n"
     "  addi sp, sp, 256\n"
     "  ret\n"
     ".section .patch, \"awx\"\n"
@@ -172,20 +191,20 @@ asm(".text\n"
     ".text\n");
 extern u32 code_insn[];
 
-/* rt_sigframe: siginfo (128), ucontext: flags, link, stack, sigmask (with its padding), then the registers, pc first. */
+/* ucontext: flags, link, stack, sigmask (with its padding), then the registers, pc first. */
 static void handler(int sig, void *info, u8 *uc)
 {
     (void)info;
-    u64 *pc = (u64 *)(uc + 176);
+    ulong *pc = (ulong *)(uc + CONTEXT);
     caught = sig;
     after_pc = *pc;
-    *pc = (u64)run_after;
+    *pc = (ulong)run_after;
 }
 
 struct action {
     void (*handler)(int, void *, u8 *);
-    u64 flags;
-    u64 mask;
+    ulong flags;
+    ulong mask[8 / sizeof(ulong)];
 };
 
 static u8 alternate[65536] __attribute__((aligned(16)));
@@ -195,21 +214,21 @@ static u8 pages[64][PAGE];
 int main_loop(void)
 {
     struct header h;
-    u64 stack[3] = { (u64)alternate, 0, sizeof alternate };
+    ulong stack[3] = { (ulong)alternate, 0, sizeof alternate };
     call(132, (long)stack, 0, 0, 0, 0, 0);
     /* SA_SIGINFO | SA_ONSTACK | SA_NODEFER */
-    struct action a = { handler, 4 | 0x08000000 | 0x40000000, 0 };
+    struct action a = { handler, 4 | 0x08000000 | 0x40000000, { 0 } };
     int signals[] = { 4, 5, 7, 8, 11 };
     for (int i = 0; i < 5; i++)
         call(134, signals[i], (long)&a, 0, 8, 0, 0);
     /* PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED */
     u8 *page = (u8 *)call(222, WINDOW, PAGE, 3, 0x32, -1, 0);
-    if ((u64)page != WINDOW)
+    if ((ulong)page != WINDOW)
         return 2;
     while (read_all(&h, sizeof h)) {
         if (h.count > 64)
             return 3;
-        u64 size = 576 + 32 * h.vlenb;
+        ulong size = 576 + 32 * h.vlenb;
         for (u32 i = 0; i < h.count; i++)
             if (!read_all(&states[i], size) || (h.memory && !read_all(pages[i], PAGE)))
                 return 4;
@@ -221,7 +240,7 @@ int main_loop(void)
             caught = 0;
             run(&states[i], h.vlenb);
             states[i].status = caught;
-            states[i].pc_delta = caught ? after_pc - (u64)code_insn : 4;
+            states[i].pc_delta = caught ? after_pc - (ulong)code_insn : 4;
             if (h.memory)
                 memcpy(pages[i], page, PAGE);
         }

@@ -149,6 +149,8 @@ pub struct Plan {
     pub vtype: u64,
     /// The instruction.
     pub word: u32,
+    /// Width of an integer register.
+    pub xlen: u32,
 }
 
 fn vlmax(vtype: u64, vlenb: usize) -> u64 {
@@ -212,6 +214,9 @@ pub fn random(r: &mut Random, plan: &Plan) -> State {
     }
     if plan.memory {
         memory(r, plan, &mut s);
+    }
+    if plan.xlen == 32 {
+        s.x.iter_mut().for_each(|x| *x &= 0xffff_ffff);
     }
     s
 }

@@ -1,5 +1,6 @@
 //! What is tested: an engine, translating or interpreting, over a memory that holds one instruction and the page.
 
+use crate::Suite;
 use crate::state::{PAGE, State, WINDOW};
 use engine::{Config, CpuState, Engine, Exit, Memory, Tier};
 use guest_riscv::{Riscv, cpu, vector};
@@ -126,25 +127,29 @@ pub struct Subject {
     memory: Arc<Code>,
     next: u64,
     vlenb: usize,
+    xlen: u32,
+    /// Bits of the widest element.
+    pub elen: u32,
 }
 
-/// The front end with everything and this vector length.
-pub fn guest(vlenb: usize) -> Riscv {
-    Riscv::new(cpu::Cpu::parse(64, &format!("max,vlen={}", 8 * vlenb)).expect("a CPU"))
+/// The front end with the suite's CPU.
+pub fn guest(suite: &Suite) -> Riscv {
+    Riscv::new(cpu::Cpu::parse(suite.xlen, &suite.cpu()).expect("a CPU"))
 }
 
 impl Subject {
     /// Translating for this level, or interpreting.
-    pub fn new(level: Option<Level>, vlenb: usize) -> Subject {
+    pub fn new(level: Option<Level>, suite: &Suite) -> Subject {
         let memory = Arc::new(Code::default());
-        let guest = guest(vlenb);
+        let guest = guest(suite);
+        let elen = if guest.cpu().features.has(cpu::Feature::Zve64x) { 64 } else { 32 };
         let back = X86_64::new(Features::detect_at_most(level.unwrap_or(Level::Sse)), guest.slots());
         let mut config = Config::new(Box::new(guest), memory.clone(), Box::new(back));
         config.arena = 64 << 20;
         config.tier = if level.is_some() { Tier::Quick } else { Tier::Interpreter };
         let engine = Engine::new(config).expect("memory for the engine");
         let cpu = Some(engine.new_cpu());
-        Subject { engine, cpu, memory, next: CODE, vlenb }
+        Subject { engine, cpu, memory, next: CODE, vlenb: suite.vlenb, xlen: suite.xlen, elen }
     }
 
     /// Selects the instruction.
@@ -171,7 +176,7 @@ impl Subject {
         let v = vector::V_OFFSET as usize;
         c.state_mut()[v..v + 32 * self.vlenb].copy_from_slice(&before.v);
         // As the reference's vsetvl sets them.
-        let t = vector::VType::decode(before.vtype, 8 * self.vlenb as u32, 64);
+        let t = vector::VType::decode(before.vtype, 8 * self.vlenb as u32, self.elen);
         let vl = t.map_or(0, |t| before.vl.min(u64::from(t.vlmax(8 * self.vlenb as u32))));
         c.write_u64(self.offset(vector::VL), vl);
         c.write_u64(self.offset(vector::VTYPE), if t.is_some() { before.vtype } else { vector::VILL });
@@ -207,7 +212,11 @@ impl Subject {
             x: std::array::from_fn(|i| x(i as u32)),
             f: std::array::from_fn(|i| c.read_u64(self.offset(cpu::f(i as u32)))),
             vl: c.read_u64(self.offset(vector::VL)),
-            vtype: c.read_u64(self.offset(vector::VTYPE)),
+            vtype: match c.read_u64(self.offset(vector::VTYPE)) {
+                // The top bit of the register that reads it.
+                vector::VILL => 1 << (self.xlen - 1),
+                v => v,
+            },
             vstart: u64::from(c.read_u32(self.offset(vector::VSTART))),
             vcsr: u64::from(c.read_u32(self.offset(vector::VXRM)) << 1 | c.header().sat),
             fcsr: u64::from(fcsr),
