@@ -240,6 +240,42 @@ static void events(const char *self) {
     printf("events\n");
 }
 
+// What exec shows: the stops of its system call, then (without the event) a SIGTRAP that is a signal like any other.
+static void execs(const char *self) {
+    for (int traced_from_entry = 0; traced_from_entry < 2; traced_from_entry++) {
+        pid_t pid = fork();
+        if (!pid) {
+            ptrace(PTRACE_TRACEME, 0, 0, 0);
+            if (traced_from_entry) raise(SIGSTOP);
+            execl(self, self, "exit", NULL);
+            _exit(99);
+        }
+        int st = wait_for(pid), entries = 0, exits = 0;
+        CHECK_EQ(st, (traced_from_entry ? SIGSTOP : SIGTRAP) << 8 | 0x7f);
+        CHECK(!ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD));
+        struct ptrace_syscall_info info;
+        if (traced_from_entry)
+            for (;;) {
+                CHECK(!ptrace(PTRACE_SYSCALL, pid, 0, 0));
+                st = wait_for(pid);
+                if (st != ((SIGTRAP | 0x80) << 8 | 0x7f)) break;
+                CHECK(ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) > 0);
+                if (info.op == PTRACE_SYSCALL_INFO_ENTRY) entries += info.entry.nr == SYS_execve;
+                else exits++;
+            }
+        if (traced_from_entry) CHECK(entries == 1 && exits >= 1);
+        CHECK_EQ(st, SIGTRAP << 8 | 0x7f);
+        CHECK(!ptrace(PTRACE_SYSCALL, pid, 0, 0));
+        CHECK_EQ(wait_for(pid), (SIGTRAP | 0x80) << 8 | 0x7f);
+        CHECK(ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) > 0);
+        CHECK_EQ(info.op, PTRACE_SYSCALL_INFO_ENTRY);
+        CHECK(info.entry.nr != SYS_execve);
+        CHECK(!ptrace(PTRACE_CONT, pid, 0, 0));
+        CHECK_EQ(wait_for(pid), 12 << 8);
+    }
+    printf("execs\n");
+}
+
 static void *short_thread(void *a) { return a; }
 static void attach(void) {
     int p[2];
@@ -353,6 +389,7 @@ int main(int argc, char **argv) {
     calls();
     step();
     events(self);
+    execs(self);
     attach();
     memory();
     return check_done("ptrace");

@@ -507,7 +507,8 @@ pub fn for_exec(task: &Task) -> Option<String> {
     Some(format!("{:x}:{}:{}:{}", block.options, block.seized, block.action, task.tid))
 }
 
-/// After exec: the event, or the older SIGTRAP, then the end of the call.
+/// After exec: the event, the end of the call if that was asked for, and without the event the older SIGTRAP, which is a
+/// signal and comes when the call is over.
 pub fn after_exec(task: &mut Task, told: &str) {
     let mut parts = told.split(':');
     let mut next = |radix| parts.next().and_then(|part| u64::from_str_radix(part, radix).ok());
@@ -520,9 +521,12 @@ pub fn after_exec(task: &mut Task, told: &str) {
         block.nr = nr;
         block.action = act as u32;
     }
-    if wants(task, event::EXEC) {
+    let event = wants(task, event::EXEC);
+    if event {
         report(task, event::EXEC, tid);
-    } else if seized == 0 {
+    }
+    call_ends(task, Ok(0));
+    if !event && seized == 0 {
         // SAFETY: no arguments.
         let info = SigInfo::user(libc::SIGTRAP, code::SI_USER, task.tid, unsafe { libc::getuid() });
         if let Some(info) = signal(task, &info)
@@ -531,5 +535,4 @@ pub fn after_exec(task: &mut Task, told: &str) {
             crate::signal::act(task, &info);
         }
     }
-    call_ends(task, Ok(0));
 }
