@@ -8,11 +8,12 @@
 //! * A script runs its interpreter, by the kernel's rules for `#!`.
 //! * A host program, and whatever only the host kernel knows, is exec'ed as it is.
 //! * A program of another architecture runs under the `qemu-<arch>` beside our binary, if there is one.
+//! * A foreign program whose file gives rights (set-uid) is the host kernel's to start, through binfmt_misc, where that can.
 
 use crate::errno::{Errno, SysResult};
 use crate::guest_mem::GuestMem;
 use crate::host_signal::{self, SYNC_MASK};
-use crate::process::sysroot;
+use crate::process::{privileged, sysroot};
 use crate::sys::{raw_syscall, safe_syscall};
 use crate::syscall::SysCx;
 use crate::task::{ExecConfig, Task};
@@ -56,15 +57,17 @@ struct Request {
 }
 
 /// How a program will be started.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Plan {
     kind: Kind,
     /// Path for the host, or for the emulator's loader.
     path: PathBuf,
     argv: Vec<CString>,
+    /// The host kernel is asked first, because only it can give the rights that the file gives.
+    privileged: bool,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     /// The host kernel runs it.
     Host,
@@ -85,6 +88,13 @@ fn exec(cx: &mut SysCx<'_>, request: &Request, argv: u64, envp: u64) -> SysResul
         args.push(CString::default());
     }
     let plan = plan(cx.task, file, path, args, 0)?;
+    if plan.privileged {
+        match start(cx.task, Plan { kind: Kind::Host, ..plan.clone() }, &env) {
+            // The kernel knows nobody who runs it.
+            Err(Errno::ENOEXEC) => {}
+            result => return result,
+        }
+    }
     start(cx.task, plan, &env)
 }
 
@@ -268,18 +278,20 @@ fn plan(task: &Task, mut file: File, path: PathBuf, argv: Vec<CString>, depth: u
             if (class, data, machine) == (config.class, config.data, config.machine) =>
         {
             check_guest_elf(task, &file, &head)?;
-            Ok(Plan { kind: Kind::Own, path, argv })
+            let privileged = privileged::by_kernel(task, &file, &head);
+            Ok(Plan { kind: Kind::Own, path, argv, privileged })
         }
         Format::Elf { class, data, machine } if machine != HOST_MACHINE => {
             let kind = sibling(class, data, machine).map_or(Kind::Host, Kind::Other);
-            Ok(Plan { kind, path, argv })
+            let privileged = kind != Kind::Host && privileged::by_kernel(task, &file, &head);
+            Ok(Plan { kind, path, argv, privileged })
         }
         // A flat binary does not say for which machine it is.
         Format::Flat => {
             crate::loader::flat::parse(&file).map_err(|error| error.errno())?;
-            Ok(Plan { kind: Kind::Own, path, argv })
+            Ok(Plan { kind: Kind::Own, path, argv, privileged: false })
         }
-        Format::Elf { .. } | Format::Unknown => Ok(Plan { kind: Kind::Host, path, argv }),
+        Format::Elf { .. } | Format::Unknown => Ok(Plan { kind: Kind::Host, path, argv, privileged: false }),
     }
 }
 
@@ -498,7 +510,7 @@ mod tests {
         let config =
             ExecConfig { options: vec![c"-L".to_owned(), c"/tree".to_owned()], ..ExecConfig::default() };
         let argv = vec![c"sh".to_owned(), c"-c".to_owned()];
-        let plan = Plan { kind: Kind::Own, path: PathBuf::from("-x"), argv };
+        let plan = Plan { kind: Kind::Own, path: PathBuf::from("-x"), argv, privileged: false };
         let argv = emulator_argv(&config, c"q".to_owned(), true, &[], plan).unwrap();
         let text: Vec<_> = argv.iter().map(|arg| arg.to_str().unwrap()).collect();
         assert_eq!(text, ["q", "-L", "/tree", "-0", "sh", "./-x", "-c"]);

@@ -8,6 +8,7 @@ pub mod exit;
 mod futex;
 pub mod own;
 mod prctl;
+mod privileged;
 mod sysroot;
 
 pub use clone::{sys_clone, sys_clone3, sys_fork, sys_vfork};
