@@ -100,19 +100,29 @@ fn default_dir() -> Option<PathBuf> {
 fn at_home() -> bool {
     let id = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino()));
     let same = |a: &str, b: &Path| matches!((id(Path::new(a)), id(b)), (Ok(a), Ok(b)) if a == b);
-    let Ok(name) = std::fs::read_link("/proc/self/exe") else { return false };
-    if !same("/proc/self/exe", &name) {
+    let Some(name) = crate::process::own::name() else { return false };
+    if !same("/proc/self/exe", name) {
         return false;
     }
-    let asked = id(Path::new("/proc/1/root"));
     user() != 0
-        || match asked {
+        || match id(Path::new("/proc/1/root")) {
             Ok(first) => id(Path::new("/")).is_ok_and(|own| own == first),
-            Err(error) => {
-                error.kind() == std::io::ErrorKind::PermissionDenied
-                    && std::fs::read("/proc/self/mountinfo").is_ok_and(|list| has_root(&list))
-            }
+            Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied && root_is_mount(),
         }
+}
+
+/// Whether root is a mount point: a chroot into a plain directory has none there. The kernel tells since Linux 5.8.
+fn root_is_mount() -> bool {
+    // SAFETY: zero is a valid value of this plain structure, path and structure live over the call.
+    let stat = unsafe {
+        let mut stat: libc::statx = std::mem::zeroed();
+        (libc::statx(libc::AT_FDCWD, c"/".as_ptr(), 0, 0, &raw mut stat) == 0).then_some(stat)
+    };
+    let bit = libc::STATX_ATTR_MOUNT_ROOT as u64;
+    match stat {
+        Some(stat) if stat.stx_attributes_mask & bit != 0 => stat.stx_attributes & bit != 0,
+        _ => std::fs::read("/proc/self/mountinfo").is_ok_and(|list| has_root(&list)),
+    }
 }
 
 /// Whether a list of mounts has one at `/`: a chroot into a plain directory has none.

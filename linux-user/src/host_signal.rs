@@ -355,32 +355,16 @@ pub fn recording_action(flags: u64) -> KSigaction {
     }
 }
 
-/// Installs the handlers of the synchronous signals, for the whole life of the process.
-pub fn install_sync_handlers() {
+/// Installs the handlers of the synchronous signals, for the whole life of the process. Returns those that were ignored.
+pub fn install_sync_handlers() -> u64 {
+    let mut ignored = 0;
     for sig in SYNC_SIGNALS {
-        host_sigaction(sig, Some(&recording_action(0))).expect("sigaction of a synchronous signal");
+        let old = host_sigaction(sig, Some(&recording_action(0))).expect("sigaction of a synchronous signal");
+        if old.handler == libc::SIG_IGN as u64 {
+            ignored |= bit(sig);
+        }
     }
-}
-
-static INITIAL_SIGPIPE_IGNORED: AtomicU32 = AtomicU32::new(0);
-
-/// Runs before `main`: Rust's runtime sets SIGPIPE to ignored, and the guest must see what was inherited.
-extern "C" fn note_sigpipe() {
-    if host_sigaction(libc::SIGPIPE, None).is_ok_and(|old| old.handler == libc::SIG_IGN as u64) {
-        INITIAL_SIGPIPE_IGNORED.store(1, Ordering::Relaxed);
-    }
-}
-
-#[used]
-#[unsafe(link_section = ".init_array")]
-static NOTE_SIGPIPE: extern "C" fn() = note_sigpipe;
-
-/// Puts SIGPIPE back to what this process inherited.
-pub fn restore_sigpipe() {
-    let ignored = INITIAL_SIGPIPE_IGNORED.load(Ordering::Relaxed) != 0;
-    let handler = if ignored { libc::SIG_IGN } else { libc::SIG_DFL } as u64;
-    host_sigaction(libc::SIGPIPE, Some(&KSigaction { handler, ..KSigaction::default() }))
-        .expect("sigaction of SIGPIPE");
+    ignored
 }
 
 const GREG_RIP: usize = libc::REG_RIP as usize;

@@ -18,6 +18,7 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A file that looks different to the guest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -461,12 +462,23 @@ pub fn tell_kernel(mm: &Mm) {
     let _ = raw_syscall(libc::SYS_prctl, args);
 }
 
+/// The end of the emulator's own brk area when it began.
+static FIRST_BRK: AtomicU64 = AtomicU64::new(0);
+
+fn own_brk_now() -> u64 {
+    // SAFETY: moves nothing.
+    unsafe { libc::sbrk(0) as u64 }
+}
+
+/// Notes where the emulator's own brk area is, before much is in it: the kernel only tells where it began in a file that
+/// takes long to write. What the C library has there already is never given back.
+pub fn note_own_brk() {
+    FIRST_BRK.store(own_brk_now(), Ordering::Relaxed);
+}
+
 fn own_brk() -> Option<(u64, u64)> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // Field 47, counted behind the name, which may hold anything.
-    let start = stat.rsplit_once(')')?.1.split_whitespace().nth(47 - 3)?.parse().ok()?;
-    let brk = raw_syscall(libc::SYS_brk, [0; 6]).ok()?;
-    Some((start, brk))
+    let first = FIRST_BRK.load(Ordering::Relaxed);
+    (first != 0).then(|| (first, own_brk_now()))
 }
 
 #[cfg(test)]

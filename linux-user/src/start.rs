@@ -57,8 +57,29 @@ fn keep_heap() {
     }
 }
 
+/// The `main` of a binary, as the C library calls it. Rust's own would look at descriptors, signals and the stack first,
+/// at the cost of two dozen system calls in each process, and change what the guest is to inherit.
+#[macro_export]
+macro_rules! program {
+    ($binary:expr) => {
+        const BINARY: $crate::start::GuestBinary = $binary;
+
+        // SAFETY: no other function of this name is linked in: tests have their harness's instead.
+        #[cfg(not(test))]
+        #[unsafe(no_mangle)]
+        extern "C" fn main(_argc: i32, _argv: *const *const u8) -> i32 {
+            $crate::start::main(&BINARY)
+        }
+
+        #[cfg(test)]
+        const _: &str = BINARY.name;
+    };
+}
+
 /// Runs a program; never returns.
 pub fn main(binary: &GuestBinary) -> ! {
+    crate::proc_view::note_own_brk();
+    crate::sys::std_fds::fill();
     keep_heap();
     let cpus = (binary.cpu_help)();
     let about = About { name: binary.name, cpus: &cpus };

@@ -252,21 +252,22 @@ impl Task {
         arch: &'static dyn Arch,
         engine: Arc<Engine>,
     ) -> Result<Box<Task>, Errno> {
-        host_signal::restore_sigpipe();
         let blocked = host_signal::set_mask(ALL_SIGNALS);
         let cpu = OwnedCpu::new(&engine);
+        let host_stack = HostAltStack::install()?;
+        let ignored = host_signal::install_sync_handlers();
         let mut task = Box::new(Task {
             tid: process.pid(),
             process,
             mm,
-            sighand: Arc::new(SigHand::inherited()),
+            sighand: Arc::new(SigHand::inherited(ignored)),
             files: Arc::new(Files::default()),
             fs,
             arch,
             engine,
             cpu,
             slots: Box::default(),
-            host_stack: Some(Arc::new(HostAltStack::install()?)),
+            host_stack: Some(Arc::new(host_stack)),
             blocked: 0,
             mask_stale: true,
             saved_mask: None,
@@ -280,7 +281,6 @@ impl Task {
             seccomp: Box::default(),
             trace: None,
         });
-        host_signal::install_sync_handlers();
         crate::process::core_file::follow_limit(&task.sighand);
         task.note_blocked(blocked);
         task.bind();

@@ -16,20 +16,21 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use syscall_tables::CallId;
 
-static NAME: OnceLock<PathBuf> = OnceLock::new();
+static NAME: OnceLock<Option<PathBuf>> = OnceLock::new();
 /// What the descriptor is called among those that are not the guest's.
 const HELD: &str = "self";
 
-/// Notes the binary's name at the start of the process, and the descriptor that the program which made exec gave.
-pub fn start(given: Option<u64>, files: &Files) {
-    let name = std::fs::read_link("/proc/self/exe").ok().or_else(|| {
+fn find() -> Option<PathBuf> {
+    std::fs::read_link("/proc/self/exe").ok().or_else(|| {
         // SAFETY: the kernel's string, which lives as long as the process.
         let name = unsafe { std::ffi::CStr::from_ptr(libc::getauxval(libc::AT_EXECFN) as *const _) };
         std::path::absolute(Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()))).ok()
-    });
-    if let Some(name) = name {
-        let _ = NAME.set(name);
-    }
+    })
+}
+
+/// Notes the binary's name at the start of the process, and the descriptor that the program which made exec gave.
+pub fn start(given: Option<u64>, files: &Files) {
+    let _ = name();
     if let Some(fd) = given {
         keep(move_high(fd as i32), files);
     }
@@ -45,7 +46,7 @@ fn held(files: &Files) -> Option<i32> {
 
 /// The binary's name, if it is known.
 pub fn name() -> Option<&'static Path> {
-    NAME.get().map(PathBuf::as_path)
+    NAME.get_or_init(find).as_deref()
 }
 
 /// Opens the binary while it can be found.

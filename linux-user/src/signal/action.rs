@@ -74,51 +74,75 @@ pub fn default_action(sig: i32) -> DefaultAction {
     }
 }
 
+/// The guest's actions.
+#[derive(Clone)]
+struct Table {
+    actions: [SigAction; NSIG],
+    /// Those that are still as this process inherited them, default or ignored, and only the host knows which: to ask for
+    /// all of them costs as many calls as all else that starts a small program.
+    inherited: u64,
+}
+
+impl Table {
+    fn of(&mut self, sig: i32) -> &mut SigAction {
+        let action = &mut self.actions[sig as usize - 1];
+        if self.inherited & bit(sig) != 0 {
+            self.inherited &= !bit(sig);
+            if host_signal::host_sigaction(sig, None).is_ok_and(|old| old.handler == SIG_IGN) {
+                action.handler = SIG_IGN;
+            }
+        }
+        action
+    }
+}
+
 /// Signal actions of a group of tasks (CLONE_SIGHAND).
 pub struct SigHand {
-    actions: Mutex<[SigAction; NSIG]>,
+    table: Mutex<Table>,
 }
 
 impl SigHand {
-    /// All default but what this process inherited as ignored.
-    pub fn inherited() -> SigHand {
+    /// All default but what this process inherited as ignored. `ignored`: the CPU's signals of which that is known,
+    /// because they have host handlers already.
+    pub fn inherited(ignored: u64) -> SigHand {
         let mut actions = [SigAction::default(); NSIG];
-        for sig in 1..=NSIG as i32 {
-            if host_signal::host_sigaction(sig, None).is_ok_and(|old| old.handler == SIG_IGN) {
-                actions[sig as usize - 1].handler = SIG_IGN;
+        for (index, action) in actions.iter_mut().enumerate() {
+            if ignored >> index & 1 != 0 {
+                action.handler = SIG_IGN;
             }
         }
-        SigHand { actions: Mutex::new(actions) }
+        SigHand { table: Mutex::new(Table { actions, inherited: !SYNC_MASK }) }
     }
 
     /// A private copy, for a child without CLONE_SIGHAND.
     pub fn duplicate(&self) -> SigHand {
-        SigHand { actions: Mutex::new(*lock(&self.actions)) }
+        SigHand { table: Mutex::new(lock(&self.table).clone()) }
     }
 
     /// The table held still, so that a fork copies it whole.
     pub fn freeze(&self) -> impl Drop + '_ {
-        lock(&self.actions)
+        lock(&self.table)
     }
 
     /// The action of `sig` (1 to 64).
     pub fn get(&self, sig: i32) -> SigAction {
-        lock(&self.actions)[sig as usize - 1]
+        *lock(&self.table).of(sig)
     }
 
     /// Sets the action of `sig` and tells the host; returns the former one.
     pub fn set(&self, sig: i32, mut action: SigAction) -> Result<SigAction, Errno> {
         action.flags &= sa::KNOWN;
         action.mask &= !(bit(libc::SIGKILL) | bit(libc::SIGSTOP));
-        let mut actions = lock(&self.actions);
+        let mut table = lock(&self.table);
+        let former = table.of(sig);
         tell_host(sig, &action)?;
-        Ok(std::mem::replace(&mut actions[sig as usize - 1], action))
+        Ok(std::mem::replace(former, action))
     }
 
     /// What the kernel does when a handler with SA_RESETHAND is entered.
     pub fn reset(&self, sig: i32) {
-        let mut actions = lock(&self.actions);
-        let action = &mut actions[sig as usize - 1];
+        let mut table = lock(&self.table);
+        let action = table.of(sig);
         action.handler = SIG_DFL;
         // One that is already recorded finds the guest's table, which now says default.
         let _ = tell_host(sig, action);
@@ -126,8 +150,8 @@ impl SigHand {
 
     /// CLONE_CLEAR_SIGHAND: handlers become default, ignored stays.
     pub fn clear_handlers(&self) {
-        let mut actions = lock(&self.actions);
-        for (index, action) in actions.iter_mut().enumerate() {
+        let mut table = lock(&self.table);
+        for (index, action) in table.actions.iter_mut().enumerate() {
             if action.handler > SIG_IGN {
                 *action = SigAction::default();
                 let _ = tell_host(index as i32 + 1, action);
@@ -153,10 +177,10 @@ impl SigHand {
     }
 
     fn each_ignored_sync(&self, act: impl Fn(i32)) {
-        let actions = lock(&self.actions);
+        let mut table = lock(&self.table);
         for sig in 1..=NSIG as i32 {
             if (SYNC_MASK | CAUGHT.load(Ordering::Relaxed)) & bit(sig) != 0
-                && actions[sig as usize - 1].handler == SIG_IGN
+                && table.of(sig).handler == SIG_IGN
             {
                 act(sig);
             }
@@ -165,11 +189,14 @@ impl SigHand {
 
     /// Sets which signals come to us even if their action is default or ignore, and tells the host of those that change.
     pub fn catch(&self, set: u64) {
-        let actions = lock(&self.actions);
-        let former = CAUGHT.swap(set, Ordering::Relaxed);
-        for (index, action) in actions.iter().enumerate() {
-            if (former ^ set) >> index & 1 != 0 && action.handler <= SIG_IGN {
-                let _ = tell_host(index as i32 + 1, action);
+        let mut table = lock(&self.table);
+        let former = caught();
+        for sig in (1..=NSIG as i32).filter(|sig| (former ^ set) & bit(*sig) != 0) {
+            let action = *table.of(sig);
+            // What the host has now is not what was inherited, so it was asked for first.
+            CAUGHT.store(CAUGHT.load(Ordering::Relaxed) ^ bit(sig), Ordering::Relaxed);
+            if action.handler <= SIG_IGN {
+                let _ = tell_host(sig, &action);
             }
         }
     }
