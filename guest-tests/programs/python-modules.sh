@@ -5,6 +5,10 @@ modules="int float math struct json zlib cmath re"
 bad=0
 export TMPDIR=$PWD HOME=$PWD
 for m in $modules; do
-    if timeout 1800 python3 -m test -q "test_$m" > "$m.log" 2>&1; then echo "$m ok"; else echo "$m FAILED"; bad=1; grep -E '^(FAIL|ERROR|test_|  File|[A-Za-z]*Error)' "$m.log" | tail -40 >&2; fi
+    less=
+    # It connects to its own machine's VSOCK address, for which a virtual machine's kernel may wait for ever.
+    [ "$m" != socket ] || less="-i ThreadedVSOCKSocketStreamTest"
+    # shellcheck disable=SC2086
+    if timeout 1800 python3 -m test -q $less "test_$m" > "$m.log" 2>&1; then echo "$m ok"; else echo "$m FAILED"; bad=1; grep -E '^(FAIL|ERROR|test_|  File|[A-Za-z]*Error)' "$m.log" | tail -40 >&2; fi
 done
 exit $bad
