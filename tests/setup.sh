@@ -135,6 +135,22 @@ setup_programs() {
         chmod 755 "$tools/ruff" "$tools/shfmt"
         rm "$tools"/*.whl
     fi
+    tools=$trees/tools/riscv64
+    if [ ! -x "$tools/ruff" ] || [ ! -x "$tools/shfmt" ]; then
+        say "a Go and a Rust program for riscv64 from Debian 13 and PyPI into $tools"
+        need pip3 python3-pip
+        need unzip unzip
+        mkdir -p "$tools/lists/partial"
+        echo "deb [arch=riscv64] $(mirror) trixie main" >"$tools/sources.list"
+        local options=(-o "Dir::Etc::sourcelist=$tools/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$tools/lists"
+            -o "Dir::Cache=$tools" -o APT::Architecture=riscv64 -o APT::Architectures::=riscv64 -o "APT::Sandbox::User=$(id -un)")
+        apt-get "${options[@]}" update -qq
+        (cd "$tools" && apt-get "${options[@]}" download -qq shfmt && dpkg-deb -x shfmt_*.deb x && mv x/usr/bin/shfmt .)
+        pip3 download -q --no-deps --only-binary=:all: -d "$tools" --platform manylinux_2_31_riscv64 ruff==0.17.6
+        unzip -qoj "$tools"/ruff-*.whl '*/scripts/*' -d "$tools"
+        chmod 755 "$tools/ruff"
+        rm -rf "$tools"/{x,lists,sources.list,*.deb,*.whl,*.bin}
+    fi
 }
 
 setup_reference() {
