@@ -14,7 +14,7 @@ use ir::{Attr, Cc, Mem, Op, Shape, Size, Type, Val};
 /// Groups of more pieces would make too much code.
 const MOST_PIECES: u32 = 16;
 /// Elements of a strided or indexed access that is made one by one.
-const MOST_ELEMENTS: u32 = 8;
+const MOST_ELEMENTS: u32 = 16;
 
 /// An instruction under a vtype.
 #[derive(Clone, Copy)]
@@ -689,6 +689,52 @@ impl Tr<'_> {
         true
     }
 
+    /// A load of consecutive elements of which some do not count. All bytes are read: if that faults,
+    /// [`super::after_fault`] reads those that count.
+    fn masked_load(&mut self, fm: &Form, size: Size) -> bool {
+        let (base, bytes) = (self.x64(fm.f.vs1), fm.bytes_of(size));
+        for p in 0..pieces(bytes) {
+            let n = (bytes - 16 * p).min(16);
+            let mem = Mem::plain(Size::from_log2(n.ilog2()).unwrap_or(Size::Q));
+            let v = self.b.load(Type::V128, mem, base, Val::NONE, i64::from(16 * p));
+            let m = self.active(fm, size, p);
+            self.vwrite(fm, p, v, m);
+        }
+        true
+    }
+
+    /// vrgather: with an immediate one element everywhere, else a table of 16 bytes.
+    fn gather(&mut self, fm: &Form) -> bool {
+        let (f, size) = (&fm.f, fm.size);
+        if f.f3 == 3 {
+            let per = u32::from(lanes(size).lanes);
+            let v = if f.vs1 < fm.vlmax() {
+                let v = self.vpiece(fm, f.vs2, f.vs1 / per);
+                self.b.vop(Op::VDupLane, lanes(size), &[v], u64::from(f.vs1 % per))
+            } else {
+                self.b.vconst(0, true)
+            };
+            return self.copy(fm, Rhs::Scalar(v));
+        }
+        if f.f3 != 0 || size == Size::D || fm.bytes != 16 || !fm.every() {
+            return false;
+        }
+        let (table, mut index) = (self.vpiece(fm, f.vs2, 0), self.vpiece(fm, f.vs1, 0));
+        if size != Size::B {
+            // The numbers of an element's bytes; those past the table are 16 and more.
+            let (most, scale, first) =
+                if size == Size::H { (8, 0x0202, 0x0100) } else { (4, 0x0404_0404, 0x0302_0100) };
+            let [most, scale, first] = [most, scale, first].map(|n| self.splat(size, n));
+            index = self.b.vop(Op::VUMin, lanes(size), &[index, most], 0);
+            index = self.b.vop(Op::VMul, lanes(size), &[index, scale], 0);
+            index = self.b.vop(Op::VAdd, lanes(size), &[index, first], 0);
+        }
+        let zero = self.b.vconst(0, true);
+        let v = self.b.vop(Op::VTbl, lanes(Size::B), &[zero, table, index], 0);
+        self.vwrite(fm, 0, v, None);
+        true
+    }
+
     /// Elements one by one, at addresses that `address` gives.
     fn elements(
         &mut self,
@@ -768,6 +814,11 @@ impl Tr<'_> {
         match insn {
             V::Vle(_) | V::Vse(_) | V::Vleff(_) if fm.every() && f.nf == 0 && !self.rv32() => {
                 self.bytes_access(fm, fm.bytes_of(eew), matches!(insn, V::Vse(_)))
+            }
+            V::Vle(_)
+                if !f.vm && f.nf == 0 && !self.rv32() && pieces(fm.bytes_of(eew)) <= MOST_PIECES / 2 =>
+            {
+                self.masked_load(fm, eew)
             }
             V::Vlm(_) | V::Vsm(_) if full && fm.vlmax() >= 8 && !self.rv32() => {
                 self.bytes_access(fm, fm.vlmax() / 8, matches!(insn, V::Vsm(_)))
@@ -908,13 +959,7 @@ impl Tr<'_> {
                 let x = self.scalar_lane(fm);
                 self.slide(fm, matches!(insn, V::Vslide1up(_)), 1, Some(x))
             }
-            V::Vrgather(_) if f.f3 == 0 && size == Size::B && fm.bytes == 16 && fm.every() => {
-                let (table, index) = (self.vpiece(fm, f.vs2, 0), self.vpiece(fm, f.vs1, 0));
-                let zero = self.b.vconst(0, true);
-                let v = self.b.vop(Op::VTbl, s, &[zero, table, index], 0);
-                self.vwrite(fm, 0, v, None);
-                true
-            }
+            V::Vrgather(_) => self.gather(fm),
             _ => self.inline_more(insn, fm),
         }
     }
