@@ -98,6 +98,11 @@ impl Default for Entry {
     }
 }
 
+/// Whether an exit is a jump to the head of a loop in the same region.
+fn is_inside(exit: &ExitSite, entries: &[(u64, u32)]) -> bool {
+    entries.iter().any(|e| e.1 == exit.stub)
+}
+
 /// All installed regions.
 pub(crate) struct Store {
     /// The arena's first byte.
@@ -161,9 +166,18 @@ impl Store {
         &self.regions
     }
 
-    /// Records a region; with the hash of its guest bytes and of its code it can go to the persistent cache.
-    pub fn add(&mut self, region: &Region<'_>, kept: Option<Kept>) {
+    /// Records a region, and links its exits to what is there already; with the hashes of its guest bytes and its code it can
+    /// go to the persistent cache.
+    pub fn add(&mut self, arena: &Arena, back: &dyn BackEnd, region: &Region<'_>, kept: Option<Kept>) {
         self.record(region, kept, false);
+        let at = region.host.start;
+        for e in region.parts.exits.iter().filter(|e| !is_inside(e, region.parts.entries)) {
+            if let Some(host) = self.look_up(e.key) {
+                let (site, stub) = (at + u64::from(e.at), at + u64::from(e.stub));
+                self.note_link(site, stub, e.key);
+                arena.patch32(site, back.link_value(site, host));
+            }
+        }
     }
 
     /// Records a region of the persistent cache, some of whose exits are linked already.
@@ -198,7 +212,7 @@ impl Store {
                 entry.host = at + off;
             }
         }
-        for e in parts.exits.iter().filter(|e| parts.entries.iter().any(|n| n.1 == e.stub)) {
+        for e in parts.exits.iter().filter(|e| is_inside(e, parts.entries)) {
             self.inside.entry(e.key).or_default().push(host.start + u64::from(e.at));
         }
         for g in parts.guest {

@@ -149,7 +149,11 @@ fn region_of(
         if b.region().block_at(at).is_some() || left == 0 {
             continue;
         }
-        if at != pc && (b.region().blocks.len() >= MAX_BLOCKS || inner.breakpoints.contains(&at)) {
+        if at != pc
+            && (b.region().blocks.len() >= MAX_BLOCKS
+                || inner.breakpoints.contains(&at)
+                || inner.store.look_up(at | plain << 48).is_some())
+        {
             continue;
         }
         let (mut max, mut code) = (left, &code[(at - pc) as usize..]);
@@ -364,7 +368,7 @@ impl Engine {
             },
             fault_exit: code.fault_exit,
         };
-        inner.store.add(&installed, kept);
+        inner.store.add(&inner.arena, self.back_end(), &installed, kept);
         code.recycle();
         times[3] = clock.lap();
         {

@@ -96,6 +96,44 @@ pub(crate) struct OutCall {
 
 const NEVER: u32 = 0;
 
+/// What is known of a value of the block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value {
+    pub loc: Loc,
+    /// Index of the last use (0: none).
+    pub last: u32,
+    /// The `flags` instruction of this result, if any is live.
+    pub flags_val: u32,
+    /// The merge that keeps an old C beside this addition's or subtraction's flags, which the host's inc and dec do.
+    pub keeps_carry: u32,
+    pub uses: u16,
+    /// A vector known to be zero above this many bytes (16: unknown).
+    pub vz: u8,
+    /// An I32 whose register's upper half is zero.
+    pub zx: bool,
+    /// An addition computed where it is first used.
+    pub lazy: bool,
+    /// `flags` (and the comparison before it) computed by the `condflags` that uses it.
+    pub fused: bool,
+    /// Goes without a guard: see `chain`.
+    pub elided: bool,
+}
+
+impl Value {
+    pub const NEW: Value = Value {
+        loc: Loc::None,
+        last: NEVER,
+        flags_val: u32::MAX,
+        keeps_carry: u32::MAX,
+        uses: 0,
+        vz: 16,
+        zx: false,
+        lazy: false,
+        fused: false,
+        elided: false,
+    };
+}
+
 /// The compiler's state for one region.
 pub(crate) struct C<'a> {
     pub a: Asm,
@@ -120,23 +158,7 @@ pub(crate) struct C<'a> {
     pub poll_head: Vec<bool>,
 
     /// By instruction index (whole region; values are local to a block).
-    pub loc: Vec<Loc>,
-    /// An I32 whose register's upper half is zero.
-    pub zx: Vec<bool>,
-    /// A vector known to be zero above this many bytes (16: unknown).
-    pub vz: Vec<u8>,
-    /// Index of the last use (0: none).
-    pub last: Vec<u32>,
-    pub uses: Vec<u16>,
-    /// The `flags` instruction of this result, if any is live.
-    pub flags_val: Vec<u32>,
-    pub lazy: Vec<bool>,
-    /// `flags` (and the comparison before it) computed by the `condflags` that uses it.
-    pub fused: Vec<bool>,
-    /// The merge that keeps an old C beside this addition's or subtraction's flags, which the host's inc and dec do.
-    pub keeps_carry: Vec<u32>,
-    /// Goes without a guard: see `chain`.
-    pub elided: Vec<bool>,
+    pub val: Vec<Value>,
     /// Operations may go without a guard.
     pub chains: bool,
     /// There was no room for the operands of operations that a cold path would evaluate again.
@@ -199,27 +221,18 @@ impl<'a> C<'a> {
 
     /// Fills `last`, `uses`, `flags_val` and `lazy` for one block.
     pub(crate) fn analyse(&mut self, first: usize, last: usize, term_use: Option<Val>) {
-        self.last[first..last].fill(NEVER);
-        self.uses[first..last].fill(0);
-        self.flags_val[first..last].fill(u32::MAX);
-        self.loc[first..last].fill(Loc::None);
-        self.zx[first..last].fill(false);
-        self.vz[first..last].fill(16);
-        self.lazy[first..last].fill(false);
-        self.fused[first..last].fill(false);
-        self.keeps_carry[first..last].fill(u32::MAX);
-        self.elided[first..last].fill(false);
+        self.val[first..last].fill(Value::NEW);
         if let Some(v) = term_use {
-            self.last[v.index()] = last as u32;
-            self.uses[v.index()] += 1;
+            self.val[v.index()].last = last as u32;
+            self.val[v.index()].uses += 1;
         }
         for i in (first..last).rev() {
             let inst = &self.r.insts[i];
-            if matches!(inst.op, Op::Nop | Op::Insn) || (self.uses[i] == 0 && self.skippable(inst)) {
+            if matches!(inst.op, Op::Nop | Op::Insn) || (self.val[i].uses == 0 && self.skippable(inst)) {
                 continue;
             }
             if inst.op == Op::FlagsOf {
-                self.flags_val[inst.args[0].index()] = i as u32;
+                self.val[inst.args[0].index()].flags_val = i as u32;
             }
             for mut v in inst.args {
                 if !v.is_some() {
@@ -233,9 +246,9 @@ impl<'a> C<'a> {
                     }
                 }
                 let k = v.index();
-                self.uses[k] += 1;
-                if self.last[k] == NEVER {
-                    self.last[k] = i as u32;
+                self.val[k].uses += 1;
+                if self.val[k].last == NEVER {
+                    self.val[k].last = i as u32;
                 }
             }
         }
@@ -251,7 +264,7 @@ impl<'a> C<'a> {
             if inst.op == Op::FlagsMerge {
                 self.fuse_step(i);
             }
-            if !matches!(inst.op, Op::Add | Op::Sub) || inst.ty != Type::I64 || self.uses[i] == 0 {
+            if !matches!(inst.op, Op::Add | Op::Sub) || inst.ty != Type::I64 || self.val[i].uses == 0 {
                 continue;
             }
             let [x, c, ..] = inst.args;
@@ -259,7 +272,7 @@ impl<'a> C<'a> {
                 let k = self.r.inst(v);
                 k.op == Op::Const && i32::try_from((k.imm as i64).wrapping_neg()).is_ok()
             };
-            if !small(c) || self.r.inst(x).op != Op::Get || self.flags_val[i] != u32::MAX {
+            if !small(c) || self.r.inst(x).op != Op::Get || self.val[i].flags_val != u32::MAX {
                 continue;
             }
             let mut fault = false;
@@ -267,8 +280,8 @@ impl<'a> C<'a> {
                 let n = &self.r.insts[j];
                 if n.args().any(|v| v.index() == i) {
                     if n.op == Op::Set && fault {
-                        self.lazy[i] = true;
-                        self.last[x.index()] = self.last[x.index()].max(j as u32);
+                        self.val[i].lazy = true;
+                        self.val[x.index()].last = self.val[x.index()].last.max(j as u32);
                     }
                     break;
                 }
@@ -285,10 +298,10 @@ impl<'a> C<'a> {
         let inst = &self.r.insts[i];
         let f = inst.args[1].index();
         let fi = &self.r.insts[f];
-        if self.uses[i] == 0
+        if self.val[i].uses == 0
             || fi.op != Op::FlagsOf
             || fi.imm != 0
-            || self.uses[f] != 1
+            || self.val[f].uses != 1
             || inst.args[0].index() == f
         {
             return;
@@ -298,16 +311,16 @@ impl<'a> C<'a> {
         let quiet = (p + 1..i)
             .all(|j| matches!(self.r.insts[j].op, Op::Nop | Op::FlagsOf | Op::Const | Op::Get | Op::Trunc));
         if !matches!(made.op, Op::Sub | Op::Add)
-            || self.uses[p] != 1
-            || self.flags_val[p] != f as u32
+            || self.val[p].uses != 1
+            || self.val[p].flags_val != f as u32
             || !quiet
         {
             return;
         }
-        self.fused[f] = true;
-        self.fused[p] = true;
+        self.val[f].fused = true;
+        self.val[p].fused = true;
         for v in made.args() {
-            self.last[v.index()] = self.last[v.index()].max(i as u32);
+            self.val[v.index()].last = self.val[v.index()].last.max(i as u32);
         }
     }
 
@@ -318,7 +331,11 @@ impl<'a> C<'a> {
         let inst = &self.r.insts[i];
         let [old, new, ..] = inst.args;
         let f = &self.r.insts[new.index()];
-        if self.uses[i] == 0 || inst.imm != 63 & !C || f.op != Op::FlagsOf || self.uses[new.index()] != 1 {
+        if self.val[i].uses == 0
+            || inst.imm != 63 & !C
+            || f.op != Op::FlagsOf
+            || self.val[new.index()].uses != 1
+        {
             return;
         }
         let p = f.args[0];
@@ -327,10 +344,10 @@ impl<'a> C<'a> {
             && self.r.inst(made.args[1]).op == Op::Const
             && self.r.inst(made.args[1]).imm == 1;
         let turned = f.imm == u64::from(matches!(made.op, Op::Sub | Op::LSub));
-        if one && turned && old.index() < p.index() && self.flags_val[p.index()] == new.0 {
-            self.keeps_carry[p.index()] = i as u32;
-            self.fused[new.index()] = true;
-            self.fused[i] = true;
+        if one && turned && old.index() < p.index() && self.val[p.index()].flags_val == new.0 {
+            self.val[p.index()].keeps_carry = i as u32;
+            self.val[new.index()].fused = true;
+            self.val[i].fused = true;
         }
     }
 
@@ -368,13 +385,13 @@ impl<'a> C<'a> {
             .live
             .iter()
             .copied()
-            .filter(|&v| matches!(self.loc[v as usize], Loc::R(g) if is_temp(g) && !self.locked(g)))
-            .max_by_key(|&v| self.last[v as usize]);
+            .filter(|&v| matches!(self.val[v as usize].loc, Loc::R(g) if is_temp(g) && !self.locked(g)))
+            .max_by_key(|&v| self.val[v as usize].last);
         let Some(v) = v else {
             self.starved = Some(self.idx);
             return RAX;
         };
-        let Loc::R(g) = self.loc[v as usize] else { unreachable!("filtered") };
+        let Loc::R(g) = self.val[v as usize].loc else { unreachable!("filtered") };
         self.spill_gp(g);
         self.lock(g);
         g
@@ -386,8 +403,8 @@ impl<'a> C<'a> {
         self.spill_used |= 1 << n;
         for k in 0..self.live.len() {
             let v = self.live[k] as usize;
-            if self.loc[v] == Loc::R(g) {
-                self.loc[v] = Loc::Spill(n);
+            if self.val[v].loc == Loc::R(g) {
+                self.val[v].loc = Loc::Spill(n);
             }
         }
         self.users[g.0 as usize] = 0;
@@ -403,8 +420,8 @@ impl<'a> C<'a> {
                     self.a.mov(Sz::Q, t, g);
                     for k in 0..self.live.len() {
                         let v = self.live[k] as usize;
-                        if self.loc[v] == Loc::R(g) {
-                            self.loc[v] = Loc::R(t);
+                        if self.val[v].loc == Loc::R(g) {
+                            self.val[v].loc = Loc::R(t);
                         }
                     }
                     self.users[t.0 as usize] = self.users[g.0 as usize];
@@ -417,7 +434,7 @@ impl<'a> C<'a> {
     }
     /// Takes `g` unless the operation's own argument `v` is in it and dies here.
     pub(crate) fn take_or_own(&mut self, g: Gp, v: Val) {
-        if self.loc[v.index()] == Loc::R(g) && self.users[g.0 as usize] == 1 && self.dies(v) {
+        if self.val[v.index()].loc == Loc::R(g) && self.users[g.0 as usize] == 1 && self.dies(v) {
             self.lock(g);
         } else if !self.locked(g) {
             self.take(g);
@@ -435,14 +452,14 @@ impl<'a> C<'a> {
             .iter()
             .copied()
             .filter(
-                |&v| matches!(self.loc[v as usize], Loc::X(x) if is_xtemp(x) && self.xlock >> x.0 & 1 == 0),
+                |&v| matches!(self.val[v as usize].loc, Loc::X(x) if is_xtemp(x) && self.xlock >> x.0 & 1 == 0),
             )
-            .max_by_key(|&v| self.last[v as usize]);
+            .max_by_key(|&v| self.val[v as usize].last);
         let Some(v) = v else {
             self.starved = Some(self.idx);
             return XTEMPS[0];
         };
-        let Loc::X(x) = self.loc[v as usize] else { unreachable!("filtered") };
+        let Loc::X(x) = self.val[v as usize].loc else { unreachable!("filtered") };
         self.spill_x(x);
         self.xlock(x);
         x
@@ -450,13 +467,13 @@ impl<'a> C<'a> {
     fn spill_x(&mut self, x: Xmm) {
         let copy = XTEMPS.iter().position(|&t| t == x).and_then(|k| self.copies[k]);
         let to = match copy {
-            Some((v, s)) if self.loc[v as usize] == Loc::X(x) => Loc::Slot(s),
+            Some((v, s)) if self.val[v as usize].loc == Loc::X(x) => Loc::Slot(s),
             _ => Loc::VSpill(self.store_x(x)),
         };
         for k in 0..self.live.len() {
             let v = self.live[k] as usize;
-            if self.loc[v] == Loc::X(x) {
-                self.loc[v] = to;
+            if self.val[v].loc == Loc::X(x) {
+                self.val[v].loc = to;
             }
         }
         self.xusers[x.0 as usize] = 0;
@@ -469,7 +486,7 @@ impl<'a> C<'a> {
         n
     }
     pub(crate) fn dies(&self, v: Val) -> bool {
-        self.last[v.index()] as usize <= self.idx
+        self.val[v.index()].last as usize <= self.idx
     }
 
     // --- definitions ------------------------------------------------------------------------------------
@@ -493,10 +510,9 @@ impl<'a> C<'a> {
                             (_, Some(x)) => Loc::X(x),
                             (None, None) => return None,
                         };
-                        let busy = self
-                            .live
-                            .iter()
-                            .any(|&u| self.loc[u as usize] == alias && self.last[u as usize] as usize > idx);
+                        let busy = self.live.iter().any(|&u| {
+                            self.val[u as usize].loc == alias && self.val[u as usize].last as usize > idx
+                        });
                         return (!busy).then_some(s);
                     }
                     if n == touched.len() {
@@ -506,7 +522,7 @@ impl<'a> C<'a> {
                     n += 1;
                 }
                 (Op::Get, Attr::Slot(s)) => {
-                    if self.uses[j] > 0 {
+                    if self.val[j].uses > 0 {
                         if n == touched.len() {
                             return None;
                         }
@@ -544,7 +560,7 @@ impl<'a> C<'a> {
             if !v.is_some() {
                 continue;
             }
-            if let Loc::R(g) = self.loc[v.index()]
+            if let Loc::R(g) = self.val[v.index()].loc
                 && is_temp(g)
                 && self.users[g.0 as usize] == 1
                 && self.dies(v)
@@ -571,7 +587,7 @@ impl<'a> C<'a> {
             return x;
         }
         for &v in reuse {
-            if let Loc::X(x) = self.loc[v.index()]
+            if let Loc::X(x) = self.val[v.index()].loc
                 && is_xtemp(x)
                 && self.xusers[x.0 as usize] == 1
                 && self.dies(v)
@@ -596,10 +612,10 @@ impl<'a> C<'a> {
         self.def_at(self.idx, loc);
     }
     pub(crate) fn def_at(&mut self, i: usize, loc: Loc) {
-        if self.uses[i] == 0 {
+        if self.val[i].uses == 0 {
             return;
         }
-        self.loc[i] = loc;
+        self.val[i].loc = loc;
         match loc {
             Loc::R(g) if is_temp(g) => self.users[g.0 as usize] += 1,
             Loc::X(x) if is_xtemp(x) => self.xusers[x.0 as usize] += 1,
@@ -608,16 +624,16 @@ impl<'a> C<'a> {
             Loc::None | Loc::Const(_) | Loc::Addr(_) | Loc::Eflags(_) => return,
         }
         self.live.push(i as u32);
-        self.next_death = self.next_death.min(self.last[i]);
+        self.next_death = self.next_death.min(self.val[i].last);
     }
     /// The result is a 32-bit operation's: its register's upper half is zero.
     pub(crate) fn def_z(&mut self, g: Gp) {
-        self.zx[self.idx] = true;
+        self.val[self.idx].zx = true;
         self.def(Loc::R(g));
     }
     /// A value that is another one seen differently: shares its location.
     pub(crate) fn def_alias(&mut self, of: Val) {
-        match self.loc[of.index()] {
+        match self.val[of.index()].loc {
             Loc::Spill(_) => {
                 let g = self.gp(of);
                 self.def(Loc::R(g));
@@ -630,16 +646,16 @@ impl<'a> C<'a> {
         }
     }
     fn drop_loc(&mut self, v: usize) {
-        match self.loc[v] {
+        match self.val[v].loc {
             Loc::R(g) if is_temp(g) => self.users[g.0 as usize] -= 1,
             Loc::X(x) if is_xtemp(x) => self.xusers[x.0 as usize] -= 1,
             Loc::Spill(n) => {
-                if !self.live.iter().any(|&u| u as usize != v && self.loc[u as usize] == Loc::Spill(n)) {
+                if !self.live.iter().any(|&u| u as usize != v && self.val[u as usize].loc == Loc::Spill(n)) {
                     self.spill_used &= !(1 << n);
                 }
             }
             Loc::VSpill(n) => {
-                if !self.live.iter().any(|&u| u as usize != v && self.loc[u as usize] == Loc::VSpill(n)) {
+                if !self.live.iter().any(|&u| u as usize != v && self.val[u as usize].loc == Loc::VSpill(n)) {
                     self.vspill_used &= !(1 << n);
                 }
             }
@@ -658,12 +674,12 @@ impl<'a> C<'a> {
         let mut k = 0;
         while k < self.live.len() {
             let v = self.live[k] as usize;
-            if self.last[v] as usize <= self.idx && v != self.idx || self.uses[v] == 0 {
+            if self.val[v].last as usize <= self.idx && v != self.idx || self.val[v].uses == 0 {
                 self.live.swap_remove(k);
                 self.drop_loc(v);
-                self.loc[v] = Loc::None;
+                self.val[v].loc = Loc::None;
             } else {
-                self.next_death = self.next_death.min(self.last[v]);
+                self.next_death = self.next_death.min(self.val[v].last);
                 k += 1;
             }
         }
@@ -694,7 +710,7 @@ impl<'a> C<'a> {
     /// The value in a general register (any width), locked. It must not be changed.
     pub(crate) fn gp(&mut self, v: Val) -> Gp {
         let i = v.index();
-        match self.loc[i] {
+        match self.val[i].loc {
             Loc::R(g) => {
                 self.lock(g);
                 g
@@ -713,7 +729,7 @@ impl<'a> C<'a> {
                 let g = self.tmp();
                 let ty = self.ty(v);
                 self.a.mov(sz_of(ty), g, self.map.mem(s));
-                self.zx[i] = ty == Type::I32;
+                self.val[i].zx = ty == Type::I32;
                 self.relocate(i, Loc::R(g));
                 g
             }
@@ -723,8 +739,8 @@ impl<'a> C<'a> {
                 // All values of this spill come back together.
                 for k in 0..self.live.len() {
                     let u = self.live[k] as usize;
-                    if self.loc[u] == Loc::Spill(n) {
-                        self.loc[u] = Loc::R(g);
+                    if self.val[u].loc == Loc::Spill(n) {
+                        self.val[u].loc = Loc::R(g);
                         self.users[g.0 as usize] += 1;
                     }
                 }
@@ -737,7 +753,7 @@ impl<'a> C<'a> {
                 g
             }
             Loc::None | Loc::X(_) | Loc::VSpill(_) | Loc::Eflags(_) => {
-                unreachable!("{:?} is {:?}", self.inst(v).op, self.loc[i])
+                unreachable!("{:?} is {:?}", self.inst(v).op, self.val[i].loc)
             }
         }
     }
@@ -747,7 +763,7 @@ impl<'a> C<'a> {
         let [x, c, ..] = inst.args;
         let k = self.inst(c).imm as i64;
         let k = if inst.op == Op::Sub { k.wrapping_neg() } else { k };
-        match self.loc[x.index()] {
+        match self.val[x.index()].loc {
             Loc::R(b) => self.a.lea(Sz::Q, g, Mem::b(b, k as i32)),
             _ => {
                 let m = self.rm(x);
@@ -759,7 +775,7 @@ impl<'a> C<'a> {
     }
     /// The value as a register or memory operand (read only).
     pub(crate) fn rm(&mut self, v: Val) -> Rm {
-        match self.loc[v.index()] {
+        match self.val[v.index()].loc {
             Loc::Slot(s) if self.dies(v) => Rm::M(self.map.mem(s)),
             Loc::Spill(n) if self.dies(v) => Rm::M(spill_mem(n)),
             _ => Rm::R(self.gp(v)),
@@ -767,11 +783,11 @@ impl<'a> C<'a> {
     }
     /// A constant that is a sign-extended 32-bit immediate at the operation's width.
     pub(crate) fn imm(&self, v: Val) -> Option<i32> {
-        let Loc::Const(c) = self.loc[v.index()] else { return None };
+        let Loc::Const(c) = self.val[v.index()].loc else { return None };
         if self.ty(v) == Type::I32 { Some(c as u32 as i32) } else { i32::try_from(c as i64).ok() }
     }
     pub(crate) fn konst(&self, v: Val) -> Option<u64> {
-        match self.loc[v.index()] {
+        match self.val[v.index()].loc {
             Loc::Const(c) => Some(if self.ty(v) == Type::I32 { c as u32 as u64 } else { c }),
             _ => None,
         }
@@ -779,7 +795,7 @@ impl<'a> C<'a> {
     /// `g = v` at the value's width.
     pub(crate) fn mov_to(&mut self, g: Gp, v: Val) {
         let sz = sz_of(self.ty(v));
-        match self.loc[v.index()] {
+        match self.val[v.index()].loc {
             Loc::Const(c) => self.a.mov_i(g, c),
             Loc::Addr(c) => self.mov_addr(g, c),
             Loc::R(r) => {
@@ -799,7 +815,7 @@ impl<'a> C<'a> {
                 }
             }
             Loc::None | Loc::X(_) | Loc::VSpill(_) | Loc::Eflags(_) => {
-                unreachable!("{:?} is {:?}", self.inst(v).op, self.loc[v.index()])
+                unreachable!("{:?} is {:?}", self.inst(v).op, self.val[v.index()].loc)
             }
         }
     }
@@ -808,7 +824,7 @@ impl<'a> C<'a> {
         let [x, c, ..] = inst.args;
         let k = self.inst(c).imm as i64;
         let k = if inst.op == Op::Sub { k.wrapping_neg() } else { k };
-        if let Loc::R(b) = self.loc[x.index()] {
+        if let Loc::R(b) = self.val[x.index()].loc {
             self.a.lea(Sz::Q, g, Mem::b(b, k as i32));
         } else {
             self.mov_to(g, x);
@@ -818,7 +834,7 @@ impl<'a> C<'a> {
     /// The value in a vector register, locked. It must not be changed.
     pub(crate) fn x(&mut self, v: Val) -> Xmm {
         let i = v.index();
-        match self.loc[i] {
+        match self.val[i].loc {
             Loc::X(x) => {
                 self.xlock(x);
                 x
@@ -834,8 +850,8 @@ impl<'a> C<'a> {
                 self.a.v2(V::Movups, x, vspill_mem(n));
                 for k in 0..self.live.len() {
                     let u = self.live[k] as usize;
-                    if self.loc[u] == Loc::VSpill(n) {
-                        self.loc[u] = Loc::X(x);
+                    if self.val[u].loc == Loc::VSpill(n) {
+                        self.val[u].loc = Loc::X(x);
                         self.xusers[x.0 as usize] += 1;
                     }
                 }
@@ -848,12 +864,12 @@ impl<'a> C<'a> {
             | Loc::R(_)
             | Loc::Spill(_)
             | Loc::Eflags(_)
-            | Loc::Lazy => unreachable!("{:?} is {:?}", self.inst(v).op, self.loc[i]),
+            | Loc::Lazy => unreachable!("{:?} is {:?}", self.inst(v).op, self.val[i].loc),
         }
     }
     /// The value as vector register or (16-byte aligned) memory operand.
     pub(crate) fn xm(&mut self, v: Val) -> Xm {
-        match self.loc[v.index()] {
+        match self.val[v.index()].loc {
             Loc::Slot(s) if self.dies(v) => Xm::M(self.map.mem(s)),
             _ => Xm::R(self.x(v)),
         }
@@ -900,9 +916,9 @@ impl<'a> C<'a> {
         let mut k = 0;
         while k < self.live.len() {
             let v = self.live[k] as usize;
-            let l = self.loc[v];
+            let l = self.val[v].loc;
             let hit = (l == Loc::Slot(s) || Some(l) == pin)
-                && self.last[v] as usize > self.idx
+                && self.val[v].last as usize > self.idx
                 && except.is_none_or(|e| e.index() != v);
             if !hit {
                 k += 1;
@@ -944,8 +960,8 @@ impl<'a> C<'a> {
     fn move_all(&mut self, from: Loc, to: Loc) {
         for k in 0..self.live.len() {
             let v = self.live[k] as usize;
-            if self.loc[v] == from && self.last[v] as usize > self.idx {
-                self.loc[v] = to;
+            if self.val[v].loc == from && self.val[v].last as usize > self.idx {
+                self.val[v].loc = to;
                 match to {
                     Loc::R(g) => self.users[g.0 as usize] += 1,
                     Loc::X(x) => self.xusers[x.0 as usize] += 1,
@@ -966,10 +982,10 @@ impl<'a> C<'a> {
         if let Some(g) = self.map.int_of[k] {
             self.def(Loc::R(g));
         } else if let Some(x) = self.map.vec_of[k] {
-            self.vz[self.idx] = self.slot_vz[k];
+            self.val[self.idx].vz = self.slot_vz[k];
             self.def(Loc::X(x));
         } else {
-            self.vz[self.idx] = self.slot_vz[k];
+            self.val[self.idx].vz = self.slot_vz[k];
             self.def(Loc::Slot(s));
         }
     }
@@ -982,16 +998,16 @@ impl<'a> C<'a> {
             return;
         }
         if ty == Type::V128 {
-            self.slot_vz[k] = self.vz[v.index()].min(self.slot_bytes(s));
+            self.slot_vz[k] = self.val[v.index()].vz.min(self.slot_bytes(s));
         }
         if let Some(p) = self.map.int_of[k] {
-            if self.loc[v.index()] == Loc::R(p) {
+            if self.val[v.index()].loc == Loc::R(p) {
                 return;
             }
             self.unalias(s, Some(v));
             self.mov_to(p, v);
             // Small constants are better as immediates; a large one is now in a register.
-            let small = match self.loc[v.index()] {
+            let small = match self.val[v.index()].loc {
                 Loc::Const(_) => self.imm(v).is_some(),
                 Loc::Addr(c) => i32::try_from(c).is_ok(),
                 _ => false,
@@ -1002,7 +1018,7 @@ impl<'a> C<'a> {
             return;
         }
         if let Some(p) = self.map.vec_of[k] {
-            if self.loc[v.index()] == Loc::X(p) {
+            if self.val[v.index()].loc == Loc::X(p) {
                 return;
             }
             self.unalias(s, Some(v));
@@ -1012,7 +1028,7 @@ impl<'a> C<'a> {
             }
             return;
         }
-        if self.loc[v.index()] == Loc::Slot(s) {
+        if self.val[v.index()].loc == Loc::Slot(s) {
             return;
         }
         self.unalias(s, None);

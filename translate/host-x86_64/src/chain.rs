@@ -50,7 +50,7 @@ impl C<'_> {
     pub(crate) fn find_chains(&mut self, first: usize, last: usize) {
         let mut some = false;
         for i in first..last {
-            if self.uses[i] == 0 {
+            if self.val[i].uses == 0 {
                 continue;
             }
             let Some(fp) = self.only_nan(i) else { continue };
@@ -64,15 +64,15 @@ impl C<'_> {
                 let uses = self.r.insts[j].args().filter(|v| v.index() == i).count() as u16;
                 if uses > 0 {
                     let same = self.keeps_nan(j).is_some_and(|f| f.shape == fp.shape && f.rules == fp.rules);
-                    if !same || self.uses[j] == 0 {
+                    if !same || self.val[j].uses == 0 {
                         break;
                     }
                     found += uses;
                 }
             }
             // Where nothing is evaluated again the length does not matter.
-            if found == self.uses[i] && (!Self::again(&fp) || self.chain_before(i).len() < MAX_AGAIN) {
-                self.elided[i] = true;
+            if found == self.val[i].uses && (!Self::again(&fp) || self.chain_before(i).len() < MAX_AGAIN) {
+                self.val[i].elided = true;
                 some = true;
             }
         }
@@ -87,7 +87,7 @@ impl C<'_> {
         while let Some(k) = todo.pop() {
             for v in self.r.insts[k].args() {
                 let v = v.index();
-                if self.elided[v] && !list.contains(&v) {
+                if self.val[v].elided && !list.contains(&v) {
                     list.push(v);
                     todo.push(v);
                 }
@@ -99,13 +99,13 @@ impl C<'_> {
     /// Operands of unguarded operations live until after the last guard that may evaluate these again.
     fn keep_operands(&mut self, first: usize, last: usize) {
         for j in (first..last).rev() {
-            if self.elided[j] || !self.keeps_nan(j).is_some_and(|f| Self::again(&f)) {
+            if self.val[j].elided || !self.keeps_nan(j).is_some_and(|f| Self::again(&f)) {
                 continue;
             }
             for e in self.chain_before(j) {
                 for v in self.r.insts[e].args() {
-                    if !self.elided[v.index()] {
-                        let l = &mut self.last[v.index()];
+                    if !self.val[v.index()].elided {
+                        let l = &mut self.val[v.index()].last;
                         *l = (*l).max(j as u32 + 1);
                     }
                 }
@@ -116,7 +116,7 @@ impl C<'_> {
     /// The evaluations before that of the current operation `i`, whose operands `call` has captured.
     pub(crate) fn evaluated_again(&mut self, i: &Inst, call: &mut OutCall) -> Vec<OutCall> {
         let Attr::Fp(fp) = i.attr else { return Vec::new() };
-        if !Self::again(&fp) || !i.args().any(|v| self.elided[v.index()]) {
+        if !Self::again(&fp) || !i.args().any(|v| self.val[v.index()].elided) {
             return Vec::new();
         }
         let chain = self.chain_before(self.idx);

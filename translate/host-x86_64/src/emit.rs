@@ -45,14 +45,14 @@ impl C<'_> {
     /// `flags`: they were made with the result, unless another `flags` of the same result came first.
     fn emit_flags_of(&mut self, a: Val) {
         let k = self.idx;
-        if self.loc[k] != Loc::None || self.uses[k] == 0 {
+        if self.val[k].loc != Loc::None || self.val[k].uses == 0 {
             return;
         }
-        let other = self.flags_val[a.index()] as usize;
-        if other == k || other >= self.loc.len() {
+        let other = self.val[a.index()].flags_val as usize;
+        if other == k || other >= self.val.len() {
             // The result was made by code that does not set the host's flags: derive N and Z, the rest being zero.
             let sz = crate::alloc::sz_of(self.ty(a));
-            if let Loc::Eflags(_) = self.loc[k] {
+            if let Loc::Eflags(_) = self.val[k].loc {
                 return;
             }
             self.save_flags();

@@ -7,12 +7,12 @@ use ir::{Inst, Op, Term, Type, Val};
 impl C<'_> {
     /// True if somebody wants the flags of the current operation.
     fn wants_flags(&self) -> bool {
-        let f = self.flags_val[self.idx];
-        f != u32::MAX && self.uses[f as usize] > 0
+        let f = self.val[self.idx].flags_val;
+        f != u32::MAX && self.val[f as usize].uses > 0
     }
     /// True if nobody wants more than the flags.
     fn only_flags(&self) -> bool {
-        self.wants_flags() && self.uses[self.idx] == 1
+        self.wants_flags() && self.val[self.idx].uses == 1
     }
     fn def_int(&mut self, ty: Type, d: Gp) {
         if ty == Type::I32 { self.def_z(d) } else { self.def(Loc::R(d)) }
@@ -29,7 +29,7 @@ impl C<'_> {
         }
         let rb = self.rm(b);
         let d = if commutes { self.dst(&[a, b]) } else { self.dst(&[a]) };
-        if rb == Rm::R(d) && self.loc[a.index()] != Loc::R(d) {
+        if rb == Rm::R(d) && self.val[a.index()].loc != Loc::R(d) {
             if commutes {
                 let ra = self.rm(a);
                 self.a.alu(op, sz, d, ra);
@@ -54,7 +54,7 @@ impl C<'_> {
             return;
         }
         let (a, b) = if self.imm(a).is_some() { (b, a) } else { (a, b) };
-        let ra = if matches!(self.loc[a.index()], Loc::R(_)) { Some(self.gp(a)) } else { None };
+        let ra = if matches!(self.val[a.index()].loc, Loc::R(_)) { Some(self.gp(a)) } else { None };
         if let Some(k) = self.imm(b) {
             if let Some(ra) = ra {
                 let d = self.dst(&[a]);
@@ -65,7 +65,7 @@ impl C<'_> {
                 }
                 return self.def_int(i.ty, d);
             }
-        } else if let (Some(ra), Loc::R(_)) = (ra, self.loc[b.index()]) {
+        } else if let (Some(ra), Loc::R(_)) = (ra, self.val[b.index()].loc) {
             let rb = self.gp(b);
             let d = self.dst(&[a, b]);
             if self.eflags.is_none() && (d == ra || d == rb) {
@@ -94,7 +94,8 @@ impl C<'_> {
                 let rb = self.rm(b);
                 self.a.alu(Alu::Cmp, sz, ra, rb);
             }
-        } else if let (Some(k), false, Loc::R(ra)) = (self.imm(b), self.wants_flags(), self.loc[a.index()])
+        } else if let (Some(k), false, Loc::R(ra)) =
+            (self.imm(b), self.wants_flags(), self.val[a.index()].loc)
             && k != i32::MIN
         {
             self.lock(ra);
@@ -114,12 +115,13 @@ impl C<'_> {
 
     /// The number of the one bit set in `mask`, if the block's branch on zero or not is all that wants the flags.
     fn single_bit(&self, mask: Val) -> Option<u8> {
-        let f = self.flags_val[self.idx];
+        let f = self.val[self.idx].flags_val;
         let k = self.konst(mask)?;
         let Term::Branch { flags, cc: ir::Cc::Eq | ir::Cc::Ne, .. } = self.r.blocks[self.block].term else {
             return None;
         };
-        (k.is_power_of_two() && flags.0 == f && self.uses[f as usize] == 1).then(|| k.trailing_zeros() as u8)
+        (k.is_power_of_two() && flags.0 == f && self.val[f as usize].uses == 1)
+            .then(|| k.trailing_zeros() as u8)
     }
 
     fn emit_logic(&mut self, i: &Inst, sz: Sz, op: Alu) {
@@ -187,7 +189,7 @@ impl C<'_> {
                 self.a.rorx(sz, d, ra, n);
                 return self.def_int(i.ty, d);
             }
-            if let (Sh::Shl, 1..=3, Loc::R(r)) = (sh, n, self.loc[a.index()]) {
+            if let (Sh::Shl, 1..=3, Loc::R(r)) = (sh, n, self.val[a.index()].loc) {
                 self.lock(r);
                 let d = self.dst(&[a]);
                 if d != r && n == 1 {
@@ -539,13 +541,13 @@ impl C<'_> {
         } else {
             self.def_int(i.ty, d)
         }
-        self.loc[merge] = Loc::Eflags(Kind::Add);
+        self.val[merge].loc = Loc::Eflags(Kind::Add);
         self.eflags = Some(merge as u32);
     }
 
     /// Emits an integer operation; false if it has no inline form.
     pub(crate) fn emit_int(&mut self, i: &Inst) -> bool {
-        let merge = self.keeps_carry[self.idx];
+        let merge = self.val[self.idx].keeps_carry;
         if merge != u32::MAX {
             self.emit_step(i, merge as usize);
             return true;
@@ -688,7 +690,9 @@ impl C<'_> {
             Op::Zext32 => {
                 if let Some(c) = self.konst(a) {
                     self.def(Loc::Const(c));
-                } else if self.zx[a.index()] && matches!(self.loc[a.index()], Loc::R(_) | Loc::Spill(_)) {
+                } else if self.val[a.index()].zx
+                    && matches!(self.val[a.index()].loc, Loc::R(_) | Loc::Spill(_))
+                {
                     self.def_alias(a);
                 } else {
                     let ra = self.rm(a);
@@ -697,7 +701,7 @@ impl C<'_> {
                     self.def(Loc::R(d));
                 }
             }
-            Op::Trunc => match self.loc[a.index()] {
+            Op::Trunc => match self.val[a.index()].loc {
                 Loc::Const(c) => self.def(Loc::Const(c as u32 as u64)),
                 Loc::Addr(_) | Loc::Lazy => {
                     let g = self.gp(a);
@@ -723,7 +727,7 @@ impl C<'_> {
                 let rb = self.rm(b);
                 let d = self.dst_new();
                 // Only 32 bits of the running value count.
-                match self.loc[a.index()] {
+                match self.val[a.index()].loc {
                     Loc::R(r) => self.a.mov(Sz::D, d, r),
                     _ => {
                         self.mov_to(d, a);

@@ -268,7 +268,7 @@ impl C<'_> {
             }
         }
         self.bind_back(back);
-        self.vz[self.idx] = mem.size.bytes() as u8;
+        self.val[self.idx].vz = mem.size.bytes() as u8;
         self.def(Loc::X(d));
         true
     }
@@ -350,7 +350,7 @@ impl C<'_> {
                 self.def_old(i.ty, t, sz);
                 return true;
             }
-            Rmw::And | Rmw::Or | Rmw::Xor | Rmw::AndNot if self.uses[self.idx] == 0 => {
+            Rmw::And | Rmw::Or | Rmw::Xor | Rmw::AndNot if self.val[self.idx].uses == 0 => {
                 let b = self.gp(a);
                 let mut r = self.gp(v);
                 let back = self.aligned_atomic(i, b, mem, Loc::None);

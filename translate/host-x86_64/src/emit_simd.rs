@@ -91,7 +91,7 @@ impl C<'_> {
         }
         debug_assert_eq!(flags, self.eflags);
         if !matches!(i.op, Op::VIns | Op::VInsLane) {
-            self.vz[self.idx] = Self::bytes_of(i);
+            self.val[self.idx].vz = Self::bytes_of(i);
         }
         self.def(Loc::X(d));
         true
@@ -104,7 +104,7 @@ impl C<'_> {
             return None;
         }
         let k = &self.r.insts[b.index()];
-        let alone = k.op == Op::VConst && self.uses[b.index()] == 1;
+        let alone = k.op == Op::VConst && self.val[b.index()].uses == 1;
         let next = self.r.insts.get(b.index() + 1).is_some_and(|n| n == i);
         let low = u128::from(k.imm);
         (alone && next).then_some(if Self::bytes_of(k) == 16 { low | low << 64 } else { low })
@@ -120,8 +120,8 @@ impl C<'_> {
         let d = self.xdst(&i.args[..1]);
         self.vec_cx(RAX).v3c(op, d, s, value);
         let bytes = |v: u128| (16 - v.leading_zeros() / 8) as u8;
-        let before = self.vz[i.args[0].index()];
-        self.vz[self.idx] = match i.op {
+        let before = self.val[i.args[0].index()].vz;
+        self.val[self.idx].vz = match i.op {
             Op::VAnd => before.min(bytes(value)),
             _ => before.max(bytes(value)),
         };
@@ -132,8 +132,8 @@ impl C<'_> {
         self.take(RAX);
         let s = self.sources(i);
         let d = self.xdst(&i.args[..i.args().count()]);
-        let clean = self.vz[i.args[0].index()] <= Self::bytes_of(i) && matches!(i.attr, Attr::Fp(_));
-        let unguarded = self.elided[self.idx];
+        let clean = self.val[i.args[0].index()].vz <= Self::bytes_of(i) && matches!(i.attr, Attr::Fp(_));
+        let unguarded = self.val[self.idx].elided;
         let mut cx = self.vec_cx(RAX);
         cx.clean = clean;
         cx.unguarded = unguarded;
@@ -150,8 +150,8 @@ impl C<'_> {
                 Op::FSqrt | Op::FMa => i.imm & ir::MERGE != 0,
                 _ => false,
             };
-            let above = if keeps { self.vz[i.args[0].index()] } else { 0 };
-            self.vz[self.idx] = above.max(Self::bytes_of(i));
+            let above = if keeps { self.val[i.args[0].index()].vz } else { 0 };
+            self.val[self.idx].vz = above.max(Self::bytes_of(i));
         }
         self.def(Loc::X(d));
         true
@@ -195,8 +195,8 @@ impl C<'_> {
     /// The instruction's value is what EFLAGS holds now.
     fn host_flags(&mut self) {
         self.eflags = None;
-        if self.uses[self.idx] > 0 {
-            self.loc[self.idx] = Loc::Eflags(Kind::Add);
+        if self.val[self.idx].uses > 0 {
+            self.val[self.idx].loc = Loc::Eflags(Kind::Add);
             self.eflags = Some(self.idx as u32);
         }
     }
@@ -228,7 +228,7 @@ impl C<'_> {
         if shape.bytes() < 16 {
             self.vec_cx(RAX).low_bytes(d, d, shape.bytes());
         }
-        self.vz[self.idx] = shape.bytes() as u8;
+        self.val[self.idx].vz = shape.bytes() as u8;
         self.def(Loc::X(d));
         true
     }
@@ -278,7 +278,7 @@ impl C<'_> {
         self.unlock(gp);
         if ok {
             if let Attr::FpCvt(f, _) = i.attr {
-                self.vz[self.idx] = f.shape.bytes() as u8;
+                self.val[self.idx].vz = f.shape.bytes() as u8;
             }
             self.def(Loc::X(d));
         }
@@ -332,8 +332,8 @@ impl C<'_> {
             self.a.bind(back);
         }
         self.eflags = None;
-        if self.uses[self.idx] > 0 {
-            self.loc[self.idx] = Loc::Eflags(if swap { Kind::FpSwap } else { Kind::Fp });
+        if self.val[self.idx].uses > 0 {
+            self.val[self.idx].loc = Loc::Eflags(if swap { Kind::FpSwap } else { Kind::Fp });
             self.eflags = Some(self.idx as u32);
         }
         true
@@ -348,7 +348,7 @@ impl C<'_> {
         });
         // Unused, it is not emitted.
         let start = self.idx - before.len();
-        last.is_some_and(|n| before[n].op == Op::GetFpFlags && self.uses[start + n] > 0)
+        last.is_some_and(|n| before[n].op == Op::GetFpFlags && self.val[start + n].uses > 0)
     }
 
     fn shape(i: &Inst) -> Shape {
@@ -371,7 +371,7 @@ impl C<'_> {
         if shape.bytes() < 16 {
             self.vec_cx(RAX).low_bytes(d, d, shape.bytes());
         }
-        self.vz[self.idx] = shape.bytes() as u8;
+        self.val[self.idx].vz = shape.bytes() as u8;
         self.def(Loc::X(d));
         true
     }

@@ -87,26 +87,26 @@ const MEM_MASK: u32 = 0xc101;
 impl C<'_> {
     /// Operations whose code never changes the host's flags.
     fn keeps_flags(&self, i: &ir::Inst) -> bool {
-        let own_in_host = |v: Val| matches!(self.loc[v.index()], Loc::Eflags(_));
+        let own_in_host = |v: Val| matches!(self.val[v.index()].loc, Loc::Eflags(_));
         match (i.op, i.attr) {
             (Op::Select | Op::VSelect, _) => return own_in_host(i.args[0]),
             (Op::SetCc, ir::Attr::Cc(cc)) => {
-                let l = self.loc[i.args[0].index()];
+                let l = self.val[i.args[0].index()].loc;
                 return matches!(l, Loc::Eflags(k) if matches!(host_cond(k, cc), Cond::One(_)));
             }
             (Op::Load | Op::Store | Op::VLoad | Op::VStore, ir::Attr::Mem(m)) => {
                 return !m.aligned && !m.big_endian && m.scale < 4 && m.order != ir::Order::Release;
             }
             (Op::Add, _) => {
-                let reg = |v: Val| matches!(self.loc[v.index()], Loc::R(_));
+                let reg = |v: Val| matches!(self.val[v.index()].loc, Loc::R(_));
                 let [a, b, ..] = i.args;
-                let want = self.flags_val[self.idx];
+                let want = self.val[self.idx].flags_val;
                 return want == u32::MAX && reg(a) && (reg(b) || self.imm(b).is_some());
             }
             (Op::Sub, _) => {
                 let [a, b, ..] = i.args;
-                return self.flags_val[self.idx] == u32::MAX
-                    && matches!(self.loc[a.index()], Loc::R(_))
+                return self.val[self.idx].flags_val == u32::MAX
+                    && matches!(self.val[a.index()].loc, Loc::R(_))
                     && self.imm(b).is_some_and(|k| k != i32::MIN);
             }
             _ => {}
@@ -145,7 +145,7 @@ impl C<'_> {
         if self.keeps_flags(i) {
             return;
         }
-        let later = self.last[f as usize] as usize > self.idx;
+        let later = self.val[f as usize].last as usize > self.idx;
         if later {
             if !own && self.setcc_early(f) {
                 return;
@@ -153,13 +153,13 @@ impl C<'_> {
             self.save_flags();
         } else if !own {
             self.eflags = None;
-            self.loc[f as usize] = Loc::None;
+            self.val[f as usize].loc = Loc::None;
         }
     }
     /// If all that is still wanted of the flags `f` is one `setcc`, does it now. False if not.
     fn setcc_early(&mut self, f: u32) -> bool {
-        let Loc::Eflags(kind) = self.loc[f as usize] else { return false };
-        let user = self.last[f as usize] as usize;
+        let Loc::Eflags(kind) = self.val[f as usize].loc else { return false };
+        let user = self.val[f as usize].last as usize;
         if user >= self.r.blocks[self.block].last as usize {
             return false;
         }
@@ -167,35 +167,35 @@ impl C<'_> {
         let alone = (self.idx..user).all(|j| self.r.insts[j].args().all(|v| v.0 != f));
         let (Op::SetCc, ir::Attr::Cc(cc)) = (inst.op, inst.attr) else { return false };
         let Cond::One(cc) = host_cond(kind, cc) else { return false };
-        if !alone || self.uses[user] == 0 {
+        if !alone || self.val[user].uses == 0 {
             return false;
         }
         let t = self.tmp();
         self.a.setcc(cc, t);
         self.a.reg_rm(RegRm::Movzx8, Sz::D, t, t);
-        self.zx[user] = true;
+        self.val[user].zx = true;
         self.def_at(user, Loc::R(t));
         self.unlock(t);
-        self.fused[user] = true;
+        self.val[user].fused = true;
         self.eflags = None;
-        self.loc[f as usize] = Loc::None;
+        self.val[f as usize].loc = Loc::None;
         true
     }
     /// Moves the flags value out of the host's flags register.
     pub(crate) fn save_flags(&mut self) {
         let Some(f) = self.eflags.take() else { return };
-        let Loc::Eflags(kind) = self.loc[f as usize] else { return };
+        let Loc::Eflags(kind) = self.val[f as usize].loc else { return };
         if let Some((v, s)) = self.flags_slot
             && v == f
         {
-            self.loc[f as usize] = Loc::None;
+            self.val[f as usize].loc = Loc::None;
             self.def_at(f as usize, Loc::Slot(s));
             return;
         }
         let locks = self.lock;
         self.take(RAX);
         self.flags_to_rax(kind);
-        self.loc[f as usize] = Loc::None;
+        self.val[f as usize].loc = Loc::None;
         self.def_at(f as usize, Loc::R(RAX));
         self.lock = locks;
     }
@@ -236,7 +236,7 @@ impl C<'_> {
     /// `set` of a flags slot.
     pub(crate) fn set_flags(&mut self, s: SlotId, f: Val) {
         let m = self.map.mem(s);
-        match self.loc[f.index()] {
+        match self.val[f.index()].loc {
             Loc::Eflags(kind) => {
                 self.unalias(s, None);
                 self.take(RAX);
@@ -247,7 +247,7 @@ impl C<'_> {
                     stored = kind;
                 }
                 let kind = stored;
-                self.loc[f.index()] = Loc::Eflags(kind);
+                self.val[f.index()].loc = Loc::Eflags(kind);
                 self.flags_slot = Some((f.0, s));
             }
             Loc::Slot(t) if t == s => {}
@@ -270,7 +270,7 @@ impl C<'_> {
     }
     /// Declares that the host's flags now hold the flags of instruction `v` (a result), if anybody wants them.
     pub(crate) fn made_flags(&mut self, v: usize, kind: Kind) {
-        let f = self.flags_val[v];
+        let f = self.val[v].flags_val;
         self.eflags = None;
         let turned = f != u32::MAX && self.r.insts[f as usize].imm & 1 != 0;
         let kind = match kind {
@@ -278,14 +278,14 @@ impl C<'_> {
             Kind::Sub if turned => Kind::Add,
             k => k,
         };
-        if f != u32::MAX && self.uses[f as usize] > 0 {
-            self.loc[f as usize] = Loc::Eflags(kind);
+        if f != u32::MAX && self.val[f as usize].uses > 0 {
+            self.val[f as usize].loc = Loc::Eflags(kind);
             self.eflags = Some(f);
         }
     }
     /// Makes the host's flags decide `cc` on `f`. May use eax; nothing may be locked there.
     pub(crate) fn cond(&mut self, f: Val, cc: ir::Cc) -> Cond {
-        let loc = self.loc[f.index()];
+        let loc = self.val[f.index()].loc;
         if let Loc::Eflags(kind) = loc {
             return host_cond(kind, cc);
         }
@@ -318,7 +318,7 @@ impl C<'_> {
     }
     /// Restores a saved flags value into the host's flags; destroys eax.
     fn flags_from(&mut self, f: Val) -> Kind {
-        let here = self.loc[f.index()] == Loc::R(RAX);
+        let here = self.val[f.index()].loc == Loc::R(RAX);
         if here && self.dies(f) && self.users[0] == 1 {
             self.lock(RAX);
         } else {
@@ -334,7 +334,7 @@ impl C<'_> {
     }
     /// The host's carry flag becomes C (`inverted`: not C) of `f`. Only the carry counts.
     pub(crate) fn carry(&mut self, f: Val, inverted: bool) {
-        let is_inverted = match self.loc[f.index()] {
+        let is_inverted = match self.val[f.index()].loc {
             Loc::Eflags(Kind::Sub) => true,
             Loc::Eflags(Kind::Add) => false,
             Loc::Eflags(kind) => {
@@ -383,7 +383,7 @@ impl C<'_> {
     }
     /// The memory form of `f` in a register that the operation may destroy.
     pub(crate) fn flags_copy(&mut self, f: Val) -> Gp {
-        match self.loc[f.index()] {
+        match self.val[f.index()].loc {
             Loc::Eflags(kind) => {
                 self.take(RAX);
                 self.flags_to_rax(kind);
@@ -494,14 +494,14 @@ impl C<'_> {
         }
         self.a.bind(done);
         self.eflags = None;
-        if self.uses[self.idx] > 0 {
-            self.loc[self.idx] = Loc::Eflags(if sub { Kind::Sub } else { Kind::Add });
+        if self.val[self.idx].uses > 0 {
+            self.val[self.idx].loc = Loc::Eflags(if sub { Kind::Sub } else { Kind::Add });
             self.eflags = Some(self.idx as u32);
         }
     }
     /// `condflags`
     pub(crate) fn emit_condflags(&mut self, cc: ir::Cc, f: Val, then: Val, nzcv: u64) {
-        if self.fused[then.index()] {
+        if self.val[then.index()].fused {
             let made = self.inst(self.inst(then).args[0]);
             return self.emit_condflags_fused(cc, f, made, nzcv);
         }
@@ -509,11 +509,11 @@ impl C<'_> {
         // `then` is usually the newest and in the host's flags: move it out first.
         self.take(RAX);
         let t = self.tmp();
-        if let Loc::Eflags(kind) = self.loc[then.index()] {
+        if let Loc::Eflags(kind) = self.val[then.index()].loc {
             self.flags_to_rax(kind);
             self.eflags = None;
             self.a.mov(Sz::D, t, RAX);
-        } else if let Loc::Const(c) = self.loc[then.index()] {
+        } else if let Loc::Const(c) = self.val[then.index()].loc {
             self.a.mov_i(t, ir::state::flags_to_mem(c as u8) as u64);
         } else {
             let m = self.rm(then);
@@ -564,7 +564,7 @@ impl C<'_> {
             self.save_flags();
         }
         // What is in the host's flags register comes first.
-        let order = if matches!(self.loc[b.index()], Loc::Eflags(_)) {
+        let order = if matches!(self.val[b.index()].loc, Loc::Eflags(_)) {
             [(b, take), (a, keep)]
         } else {
             [(a, keep), (b, take)]
@@ -586,7 +586,7 @@ impl C<'_> {
         }
         self.take(RAX);
         let t = self.tmp();
-        let from = match self.loc[a.index()] {
+        let from = match self.val[a.index()].loc {
             Loc::Const(c) => {
                 let g = self.tmp();
                 self.a.mov_i(g, u64::from(ir::state::flags_to_mem(c as u8)));
@@ -594,7 +594,7 @@ impl C<'_> {
             }
             _ => self.gp(a),
         };
-        if let Loc::Const(c) = self.loc[b.index()] {
+        if let Loc::Const(c) = self.val[b.index()].loc {
             self.a.mov_i(t, u64::from(ir::state::flags_to_mem(c as u8)));
         } else {
             let m = self.rm(b);
@@ -686,7 +686,7 @@ impl C<'_> {
         self.jump_if(c, done);
         self.a.vmov(d, xb);
         self.a.bind(done);
-        self.vz[self.idx] = self.vz[a.index()].max(self.vz[b.index()]);
+        self.val[self.idx].vz = self.val[a.index()].vz.max(self.val[b.index()].vz);
         self.def(Loc::X(d));
     }
 }

@@ -20,16 +20,7 @@ use std::mem::offset_of;
 /// `analyse` sets up the part that a block uses.
 #[derive(Default)]
 struct Tables {
-    loc: Vec<Loc>,
-    zx: Vec<bool>,
-    vz: Vec<u8>,
-    last: Vec<u32>,
-    uses: Vec<u16>,
-    flags_val: Vec<u32>,
-    lazy: Vec<bool>,
-    fused: Vec<bool>,
-    keeps_carry: Vec<u32>,
-    elided: Vec<bool>,
+    val: Vec<Value>,
     slot_vz: Vec<u8>,
     live: Vec<u32>,
     asm: Asm,
@@ -120,16 +111,7 @@ fn attempt(
         canonical: false,
         heads: t.heads,
         poll_head: t.poll_head,
-        loc: grown(t.loc, n, Loc::None),
-        zx: grown(t.zx, n, false),
-        vz: grown(t.vz, n, 16),
-        last: grown(t.last, n, 0),
-        uses: grown(t.uses, n, 0),
-        flags_val: grown(t.flags_val, n, u32::MAX),
-        lazy: grown(t.lazy, n, false),
-        fused: grown(t.fused, n, false),
-        keeps_carry: grown(t.keeps_carry, n, u32::MAX),
-        elided: grown(t.elided, n, false),
+        val: grown(t.val, n, Value::NEW),
         chains,
         chains_failed: false,
         half_slots,
@@ -268,13 +250,13 @@ impl C<'_> {
                     self.out.marks.push((self.a.pos(), inst.imm));
                     continue;
                 }
-                _ if self.uses[i] == 0 && self.skippable(inst) => continue,
+                _ if self.val[i].uses == 0 && self.skippable(inst) => continue,
                 _ => {}
             }
-            if self.fused[i] {
+            if self.val[i].fused {
                 continue;
             }
-            if self.lazy[i] {
+            if self.val[i].lazy {
                 self.def(Loc::Lazy);
                 continue;
             }
@@ -603,22 +585,22 @@ impl C<'_> {
             }
             let ty = self.ty(v);
             if ty == Type::Flags {
-                let l = match self.loc[v.index()] {
+                let l = match self.val[v.index()].loc {
                     Loc::Const(c) => Loc::Const(ir::state::flags_to_mem(c as u8).into()),
                     _ => Loc::R(self.flags_copy(v)),
                 };
                 *arg = (l, Type::I32);
                 continue;
             }
-            if self.loc[v.index()] == Loc::Lazy {
+            if self.val[v.index()].loc == Loc::Lazy {
                 self.gp(v);
             }
-            match self.loc[v.index()] {
+            match self.val[v.index()].loc {
                 Loc::R(g) => self.lock(g),
                 Loc::X(x) => self.xlock(x),
                 _ => {}
             }
-            *arg = (self.loc[v.index()], ty);
+            *arg = (self.val[v.index()].loc, ty);
         }
         OutCall { desc: self.cx.descriptor(inst), helper, args, count, result }
     }
@@ -855,16 +837,7 @@ impl C<'_> {
         }
         self.out.bytes = std::mem::take(&mut self.a.buf);
         TABLES.set(Tables {
-            loc: self.loc,
-            zx: self.zx,
-            vz: self.vz,
-            last: self.last,
-            uses: self.uses,
-            flags_val: self.flags_val,
-            lazy: self.lazy,
-            fused: self.fused,
-            keeps_carry: self.keeps_carry,
-            elided: self.elided,
+            val: self.val,
             slot_vz: self.slot_vz,
             live: self.live,
             asm: self.a,
