@@ -57,6 +57,9 @@ static void basics(void) {
     char regs[1024], again[1024];
     int n = regs_of(pid, regs, sizeof regs);
     CHECK(n > 100);
+    // Whole registers only.
+    CHECK(regs_of(pid, regs, sizeof(long) * 3) == sizeof(long) * 3);
+    CHECK(regs_of(pid, regs, sizeof(long) * 3 + 2) == -1 && errno == EINVAL);
     struct iovec io = {regs, n};
     CHECK(!ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &io));
     CHECK_EQ(regs_of(pid, again, sizeof again), n);

@@ -249,6 +249,11 @@ pub trait Arch: SignalArch + Send + Sync {
     /// One of them, in the guest kernel's layout.
     fn regset(&self, engine: &Engine, cpu: &CpuState, note: u32) -> Option<Vec<u8>>;
 
+    /// The size of its elements, of which ptrace takes whole ones only (debuggers find the width of a set by that).
+    fn regset_unit(&self, _note: u32) -> usize {
+        self.abi().info().word
+    }
+
     /// Sets one of them, all of it; false if it cannot be set to that.
     fn set_regset(&self, engine: &Engine, cpu: &mut CpuState, note: u32, bytes: &[u8]) -> bool;
 

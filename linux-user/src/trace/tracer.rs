@@ -788,6 +788,9 @@ fn regset(cx: &mut SysCx<'_>, tracee: &mut Tracee, note: u32, iov: u64, write: b
         return Ok(0);
     }
     let Some((at, size, dirty)) = tracee.set(note) else { return Err(Errno::EINVAL) };
+    if !len.is_multiple_of(cx.arch.regset_unit(note)) {
+        return Err(Errno::EINVAL);
+    }
     let len = len.min(size);
     if write {
         *dirty = 1;

@@ -272,6 +272,10 @@ impl Arch for Aarch64 {
         })
     }
 
+    fn regset_unit(&self, note: u32) -> usize {
+        if matches!(note, nt::PRFPREG | nt::ARM_HW_BREAK | nt::ARM_HW_WATCH) { 4 } else { 8 }
+    }
+
     fn set_regset(&self, engine: &Engine, cpu: &mut CpuState, note: u32, bytes: &[u8]) -> bool {
         let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
         let mut all = signal::load(engine, cpu);

@@ -302,6 +302,14 @@ impl Arch for Riscv {
         }
     }
 
+    fn regset_unit(&self, note: u32) -> usize {
+        match note {
+            nt::PRFPREG => 8,
+            nt::RISCV_VECTOR => 4,
+            _ => self.cpu.xlen as usize / 8,
+        }
+    }
+
     fn set_regset(&self, engine: &Engine, cpu: &mut CpuState, note: u32, bytes: &[u8]) -> bool {
         let word = |n: usize| u64::from_le_bytes(bytes[n * 8..n * 8 + 8].try_into().expect("eight bytes"));
         let mut all = signal::load(engine, cpu);

@@ -480,6 +480,10 @@ impl Arch for X86 {
         })
     }
 
+    fn regset_unit(&self, note: u32) -> usize {
+        if note == nt::X86_XSTATE || self.long() { 8 } else { 4 }
+    }
+
     fn set_regset(&self, engine: &Engine, cpu: &mut CpuState, note: u32, bytes: &[u8]) -> bool {
         match note {
             nt::PRSTATUS => {
