@@ -6,7 +6,6 @@
 
 use crate::arch::Arch;
 use crate::errno::{Errno, SysResult};
-use crate::loader::stack::at;
 use crate::mm::shown::{self, Part, Theirs};
 use crate::mm::{Kind, Mm, prot};
 use crate::sys::raw_syscall;
@@ -16,7 +15,7 @@ use std::ffi::{CStr, CString};
 use std::fmt::Write;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -113,28 +112,21 @@ pub fn is_emulated(tid: i32) -> bool {
             && theirs.2.file_name().is_some_and(|name| name.as_bytes().starts_with(b"qemu-"))
 }
 
-/// The program behind `/proc/PID/exe` of another process that this emulator runs: its auxiliary vector, as it told the
-/// kernel ([`tell_kernel`]), says where its name is.
+/// The program behind `/proc/PID/exe` of another process that one of our binaries runs.
 fn other_exe(path: &[u8]) -> Option<PathBuf> {
     let pid = path.strip_prefix(b"/proc/")?.strip_suffix(b"/exe")?;
-    let pid: u32 = std::str::from_utf8(pid).ok()?.parse().ok()?;
-    let theirs = std::fs::metadata(format!("/proc/{pid}/exe")).ok()?;
-    let ours = std::fs::metadata("/proc/self/exe").ok()?;
-    if (theirs.dev(), theirs.ino()) != (ours.dev(), ours.ino()) {
-        return None;
-    }
-    let auxv = std::fs::read(format!("/proc/{pid}/auxv")).ok()?;
-    let word =
-        |at: usize| auxv.get(at..at + 8).map(|raw| u64::from_le_bytes(raw.try_into().expect("8 bytes")));
-    let name_at =
-        (0..auxv.len() / 16).find_map(|i| (word(i * 16)? == at::EXECFN).then(|| word(i * 16 + 8))?)?;
-    let memory = std::fs::File::open(format!("/proc/{pid}/mem")).ok()?;
-    let mut name = vec![0; 4096];
-    let got = memory.read_at(&mut name, name_at).ok()?;
-    let end = name[..got].iter().position(|&byte| byte == 0)?;
-    name.truncate(end);
-    let cwd = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
-    std::fs::canonicalize(cwd.join(std::ffi::OsStr::from_bytes(&name))).ok()
+    shown::program_of(std::str::from_utf8(pid).ok()?.parse().ok()?)
+}
+
+/// What a descriptor of `/proc/PID/mem` is behind, if that process's guest addresses are not the host's.
+pub fn memory_base(task: &Task, fd: u64) -> Option<u64> {
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", fd as i32)).ok()?;
+    let who = path.as_os_str().as_bytes().strip_prefix(b"/proc/")?.strip_suffix(b"/mem")?;
+    let pid: i32 = std::str::from_utf8(who).ok()?.rsplit('/').next()?.parse().ok()?;
+    let own = pid == task.process.pid()
+        || crate::task::lock(&task.process.threads).iter().any(|entry| entry.tid == pid);
+    let base = if own { task.mm.mem().base() } else { shown::base_of(pid)? };
+    (base != 0).then_some(base)
 }
 
 /// Opens a file whose contents look different to the guest; none: it is the host's.
@@ -322,7 +314,7 @@ pub fn smaps(mm: &Mm) -> Vec<u8> {
     own_map(mm, "smaps", |map, host| map.smaps(host))
 }
 
-/// `maps` or `smaps` of another process under this emulator; none: it is not one, or it may not be looked into.
+/// `maps` or `smaps` of another process under one of our binaries; none: it is not one, or it may not be looked into.
 fn other_map(path: &[u8]) -> Option<Vec<u8>> {
     let (who, file) = path.strip_prefix(b"/proc/").and_then(|rest| {
         let mut parts = rest.rsplitn(2, |byte| *byte == b'/');
@@ -333,21 +325,7 @@ fn other_map(path: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     // `PID` or `PID/task/TID`.
-    let pid: i32 = who.rsplit('/').next()?.parse().ok()?;
-    let theirs = std::fs::metadata(format!("/proc/{pid}/exe")).ok()?;
-    let ours = std::fs::metadata("/proc/self/exe").ok()?;
-    if (theirs.dev(), theirs.ino()) != (ours.dev(), ours.ino()) {
-        return None;
-    }
-    let list = std::fs::read(format!("/proc/{who}/maps")).ok()?;
-    let inode = ours.ino().to_string();
-    let image = String::from_utf8_lossy(&list)
-        .lines()
-        .filter_map(host_vma)
-        .find(|vma| vma.inode == inode && vma.offset == 0)?
-        .range
-        .start;
-    let Theirs { parts, base } = shown::of_process(pid, image)?;
+    let Theirs { parts, base } = shown::of_process(who.rsplit('/').next()?.parse().ok()?)?;
     let host = std::fs::read(std::ffi::OsStr::from_bytes(path)).ok()?;
     let cut = |range: Range<u64>| {
         let first = parts.partition_point(|part| part.0.end <= range.start);

@@ -210,6 +210,7 @@ fn prepare(binary: &GuestBinary, mut options: Options) -> Result<Box<Task>, (Str
         ));
     }
 
+    crate::mm::shown::set_program(&loaded.exe);
     let engine = make_engine(cpu, &mm, &options).map_err(fail)?;
     let exec = Arc::new(exec_config(arch, &options, loaded.exe));
     let pid = std::process::id() as i32;

@@ -14,6 +14,7 @@ pub mod ioctl;
 pub mod ipc;
 pub mod keys;
 pub mod memory;
+mod memory_file;
 pub mod message;
 pub mod misc;
 pub mod old;
@@ -193,6 +194,12 @@ fn run_narrow(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
 
 #[inline]
 fn run(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
+    let result = run_once(cx, call, args);
+    if result == Err(Errno::EIO) { memory_file::again(cx, call, args).unwrap_or(result) } else { result }
+}
+
+#[inline]
+fn run_once(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
     match HANDLERS[call as usize] {
         Some(handler) => handler(cx, args),
         None => {
