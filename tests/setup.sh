@@ -4,7 +4,7 @@
 #   cross      the cross compilers for guest-tests/
 #   tree       Debian trees in $OMNIRUN_TREES to run real programs from: 12 in arm64, 13 in riscv64
 #   oracle     the newest Debian qemu-user in $OMNIRUN_TREES/reference, which the RISC-V instruction tests compare with
-#   programs   for the full list: python's sqlite3 tests, a Go and a Rust program from PyPI
+#   programs   for the full list: python's sqlite3 tests, Go and Rust programs from PyPI
 #   reference  the same and what `make bench` runs, to measure against
 set -eu
 cd "$(dirname "$0")/.."
@@ -52,7 +52,7 @@ setup_cross() {
     [ -x /usr/bin/qemu-aarch64 ] || apt_install qemu-user
 }
 
-packages=(base-files base-passwd bash dash coreutils findutils grep sed gawk mawk tar gzip bzip2 xz-utils zstd
+packages=(apt base-files base-passwd bash dash coreutils findutils grep sed gawk mawk tar gzip bzip2 xz-utils zstd
     perl python3 openssl sqlite3 git gcc g++ make libc6-dev libc-bin busybox-static stress-ng nodejs lua5.4 procps
     strace gdb file less diffutils patch util-linux hostname login passwd tzdata ca-certificates netcat-openbsd curl bc
     time ncurses-bin ncurses-base socat debianutils)
@@ -123,16 +123,17 @@ setup_programs() {
         rm -rf "$source"
     fi
     local tools=$trees/tools/aarch64
-    if [ ! -x "$tools/ruff" ] || [ ! -x "$tools/shfmt" ]; then
-        say "a Go and a Rust program for arm64 from PyPI into $tools"
+    if [ ! -x "$tools/ruff" ] || [ ! -x "$tools/shfmt" ] || [ ! -x "$tools/py-spy" ]; then
+        say "a Go program and two Rust ones for arm64 from PyPI into $tools"
         need pip3 python3-pip
         need unzip unzip
         mkdir -p "$tools"
         local get=(pip3 download -q --no-deps --only-binary=:all: -d "$tools")
         "${get[@]}" --platform manylinux2014_aarch64 shfmt-py==4.2.0
         "${get[@]}" --platform musllinux_1_2_aarch64 ruff==0.17.6
+        "${get[@]}" --platform manylinux2014_aarch64 py-spy==0.4.3
         for wheel in "$tools"/*.whl; do unzip -qoj "$wheel" '*/scripts/*' -d "$tools"; done
-        chmod 755 "$tools/ruff" "$tools/shfmt"
+        chmod 755 "$tools/ruff" "$tools/shfmt" "$tools/py-spy"
         rm "$tools"/*.whl
     fi
     tools=$trees/tools/riscv64
