@@ -64,6 +64,9 @@ impl VecCx<'_> {
 
     fn fp(&mut self, inst: &Inst, fp: Fp, d: Xmm, s: [Xmm; 3]) -> Option<Guard> {
         use V::*;
+        if fp.shape.lane == Size::H {
+            return self.half(inst, fp, d, s);
+        }
         if !Self::inline_ok(&fp) {
             return None;
         }

@@ -11,6 +11,7 @@ mod chain;
 mod emit;
 pub mod emit_cvt;
 pub mod emit_fp;
+mod emit_half;
 mod emit_hash;
 mod emit_int;
 mod emit_mem;
