@@ -111,12 +111,15 @@ impl HostCode {
     }
     /// Gives the memory back for the next compilation of this thread.
     pub fn recycle(mut self) {
-        self.bytes.clear();
-        self.entries.clear();
-        self.exits.clear();
-        self.pads.clear();
-        self.marks.clear();
-        self.relocs.clear();
+        // Every field, so that nothing of one region is left for the next.
+        let HostCode { bytes, entries, exits, pads, marks, relocs, fault_exit } = &mut self;
+        bytes.clear();
+        entries.clear();
+        exits.clear();
+        pads.clear();
+        marks.clear();
+        relocs.clear();
+        *fault_exit = None;
         SPARE.set(self);
     }
 }
