@@ -13,10 +13,11 @@ use crate::sys::{raw_syscall, safe_syscall};
 use crate::syscall::SysCx;
 use crate::task::{Leave, Task, lock};
 use crate::trace;
+use engine::robust::Mutex;
 use std::os::fd::FromRawFd;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use syscall_tables::CallId;
 
 /// Actions and their mask (UAPI `linux/seccomp.h`).

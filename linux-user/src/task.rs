@@ -13,15 +13,16 @@ use crate::host_signal::{self, ALL_SIGNALS, HostAltStack, HostSlots, bit};
 use crate::mm::Mm;
 use crate::signal::{self, AltStack, FaultState, SigHand};
 use engine::Engine;
+use engine::robust::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Locks a mutex of kernel objects; a panic elsewhere does not make its data unusable.
+/// Locks a mutex of kernel objects.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 /// Why a task's run loop ends.

@@ -25,8 +25,9 @@ pub use window::find_window;
 use crate::errno::{Errno, SysResult};
 use crate::guest_mem::{GuestAddr, GuestMem};
 use crate::sys::{raw_syscall, uaccess};
+use engine::robust::Mutex;
 use std::ops::Range;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 /// Guest page size, and the host's.
 pub const PAGE: u64 = 4096;
@@ -151,7 +152,7 @@ pub struct Mm {
     mem: GuestMem,
     /// Rights that the architecture adds to `prot::ACCESS` (such as branch-target marks).
     extra_prot: u32,
-    layout: Mutex<Layout>,
+    layout: Mutex<Box<Layout>>,
     stale: OnceLock<StaleCode>,
     news: Mutex<CodeNews>,
     /// Where the vDSO makes calls of its own.
@@ -178,7 +179,7 @@ impl Mm {
         Mm {
             mem,
             extra_prot,
-            layout: Mutex::new(Layout::default()),
+            layout: Mutex::new(Box::default()),
             stale: OnceLock::new(),
             news: Mutex::new(CodeNews::Waiting(Vec::new())),
             vdso: OnceLock::new(),
@@ -218,7 +219,7 @@ impl Mm {
 
     /// Sets who is told of new code of files, from now on and so far; `None` if nobody wants to know.
     pub fn on_new_code(&self, told: Option<NewCode>) {
-        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut news = self.news.lock();
         if let (CodeNews::Waiting(waiting), Some(tell)) = (&mut *news, &told) {
             for (range, id, offset) in waiting.drain(..) {
                 tell(range, id, offset);
@@ -229,7 +230,7 @@ impl Mm {
 
     /// A private executable mapping of `fd` was made. The layout's lock must be free.
     fn new_code(&self, range: Range<u64>, fd: i32, offset: u64) {
-        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut news = self.news.lock();
         if matches!(*news, CodeNews::Nobody) {
             return;
         }
@@ -263,8 +264,16 @@ impl Mm {
 
     /// The map and the image's addresses, locked. A fork takes this lock so that the child finds it free and whole.
     pub fn lock(&self) -> shown::LayoutGuard<'_> {
-        let guard = self.layout.lock().unwrap_or_else(PoisonError::into_inner);
+        let guard = self.layout.lock();
         shown::LayoutGuard::new(guard, self.mem.base())
+    }
+
+    /// Frees what a process that died by itself had locked, by the name it had. It changes no layout but as a whole.
+    pub fn reclaim(&self, dead: u32) {
+        if let Some(guard) = self.layout.reclaim(dead) {
+            shown::mend();
+            drop(guard);
+        }
     }
 
     /// The mapping that holds `addr`.
@@ -297,7 +306,8 @@ impl Mm {
         {
             let mut layout = self.lock();
             let mut end = addr.saturating_add(buf.len() as u64);
-            if hold {
+            // Only a look at the layout, if it can be.
+            if hold && self.watched.load(std::sync::atomic::Ordering::Relaxed) {
                 end = self.hold_code(&mut layout, addr..end).end;
             }
             for (range, mapping) in layout.map.overlapping(addr..end) {

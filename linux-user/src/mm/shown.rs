@@ -7,6 +7,7 @@
 use super::range_map::Entry;
 use super::{Kind, Layout, Mapping};
 use crate::sys::raw_syscall;
+use engine::robust::{self, MutexGuard};
 use std::arch::global_asm;
 use std::fs::File;
 use std::mem::offset_of;
@@ -14,7 +15,6 @@ use std::ops::{Deref, DerefMut, Range};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Count of changes, address and number of entries, the guest's base, address and length of the program's name.
@@ -71,24 +71,31 @@ pub fn set_program(path: &Path) {
 /// More entries than Linux allows mappings by default.
 const MOST: u64 = 1 << 20;
 
-/// The locked layout; a change of it is shown when the lock is given up.
+/// The locked layout; a change of it is shown when the lock is given up. A process that may be killed by itself changes a
+/// copy, which takes the layout's place by one store.
 pub struct LayoutGuard<'a> {
-    guard: MutexGuard<'a, Layout>,
+    guard: MutexGuard<'a, Box<Layout>>,
     base: u64,
     changed: bool,
+    copy: Option<Box<Layout>>,
 }
 
 impl<'a> LayoutGuard<'a> {
-    pub(super) fn new(guard: MutexGuard<'a, Layout>, base: u64) -> LayoutGuard<'a> {
-        LayoutGuard { guard, base, changed: false }
+    pub(super) fn new(guard: MutexGuard<'a, Box<Layout>>, base: u64) -> LayoutGuard<'a> {
+        LayoutGuard { guard, base, changed: false, copy: None }
     }
+}
+
+/// Somebody may have died while he changed what is shown.
+pub(super) fn mend() {
+    SHOWN[COUNT].fetch_add(SHOWN[COUNT].load(Ordering::Acquire) & 1, Ordering::AcqRel);
 }
 
 impl Deref for LayoutGuard<'_> {
     type Target = Layout;
 
     fn deref(&self) -> &Layout {
-        &self.guard
+        self.copy.as_ref().unwrap_or(&self.guard)
     }
 }
 
@@ -97,13 +104,20 @@ impl DerefMut for LayoutGuard<'_> {
         if !self.changed {
             self.changed = true;
             SHOWN[COUNT].fetch_add(1, Ordering::AcqRel);
+            if robust::name() != robust::OURS {
+                self.copy = Some(self.guard.clone());
+            }
         }
-        &mut self.guard
+        self.copy.as_mut().unwrap_or(&mut self.guard)
     }
 }
 
 impl Drop for LayoutGuard<'_> {
     fn drop(&mut self) {
+        if let Some(copy) = self.copy.take() {
+            let old = std::mem::replace(&mut *self.guard, copy);
+            drop(old);
+        }
         if self.changed {
             let entries = self.guard.map.entries();
             SHOWN[LIST].store(entries.as_ptr() as u64, Ordering::Relaxed);

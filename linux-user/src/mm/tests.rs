@@ -79,12 +79,12 @@ fn stale_code_is_reported_for_executable_ranges_only() {
     let mm = mm();
     let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
     let sink = seen.clone();
-    mm.on_stale_code(Box::new(move |start, len| sink.lock().unwrap().push((start, len))));
+    mm.on_stale_code(Box::new(move |start, len| sink.lock().push((start, len))));
     let addr = mm.mmap(0, 4 * PAGE, RW, ANON, -1, 0).unwrap();
     mm.mprotect(addr + PAGE, PAGE, prot::READ | prot::EXEC).unwrap();
-    assert!(seen.lock().unwrap().is_empty());
+    assert!(seen.lock().is_empty());
     mm.munmap(addr, 4 * PAGE).unwrap();
-    assert_eq!(*seen.lock().unwrap(), [(addr + PAGE, PAGE)]);
+    assert_eq!(*seen.lock(), [(addr + PAGE, PAGE)]);
 }
 
 #[test]

@@ -8,15 +8,20 @@
 //! * fork is the host's fork with our own locks held, so that the child finds them free and what they guard whole.
 //! * With CLONE_VM but not CLONE_THREAD the child is a host process in this address space. It borrows the host
 //!   thread-local storage of a thread that the kernel suspends meanwhile (CLONE_VFORK): the caller itself for vfork, a
-//!   helper thread otherwise.
+//!   helper thread otherwise. It may be killed at any moment without its parent: it takes locks by a name of its own
+//!   (`engine::robust`), allocates from a heap of its own (`sys::heap`), keeps no translator's memory in the storage that it borrows
+//!   (`ir::kept`), changes the memory map by replacing it, and whoever lent the storage opens what it has left locked. Not
+//!   covered: threads that such a process starts itself.
 
 use crate::errno::{Errno, SysResult};
 use crate::host_signal::{self, ALL_ASYNC, HostAltStack};
 use crate::process::exit;
+use crate::sys::heap::{self, Own};
 use crate::sys::raw_syscall;
 use crate::syscall::SysCx;
 use crate::task::{Process, Task};
 use crate::trace;
+use engine::robust;
 use std::arch::global_asm;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -321,7 +326,13 @@ fn new_thread(cx: &mut SysCx<'_>, args: &CloneArgs, traced: bool) -> SysResult {
     let args = *args;
     // Until the thread has its slots no signal can be recorded there, not even one of the CPU's that somebody sends.
     host_signal::set_mask(host_signal::ALL_SIGNALS);
+    let mortal = robust::name() != robust::OURS;
     let spawned = std::thread::Builder::new().stack_size(HOST_STACK).spawn(move || {
+        let own = if mortal { Own::new() } else { None };
+        if let Some(own) = &own {
+            robust::act_as(robust::new_name());
+            own.begin();
+        }
         let parcel = parcel;
         let mut task = parcel.0;
         task.tid = gettid();
@@ -450,6 +461,10 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     };
     if result == Ok(0) {
         cx.task.slots.clear();
+        // A process with memory of its own, whatever its parent was.
+        heap::use_common();
+        ir::kept::keep_nothing(false);
+        robust::forget_name();
     }
     host_signal::set_mask(ALL_ASYNC);
     drop(tables);
@@ -572,12 +587,18 @@ struct Birth {
     task: Box<Task>,
     args: CloneArgs,
     started: *const Started,
+    /// The child may be killed at any moment, whatever it has locked: a name for its locks, and a heap of its own.
+    name: u32,
+    heap: Own,
 }
 
 /// First code of a process that shares our memory.
 unsafe extern "C" fn born(birth: *mut libc::c_void) -> ! {
     // SAFETY: the suspended parent keeps it alive and does not touch it.
     let birth = unsafe { &mut *birth.cast::<Birth>() };
+    robust::act_as(birth.name);
+    birth.heap.begin();
+    ir::kept::keep_nothing(true);
     let task = &mut birth.task;
     let pid = raw_syscall(libc::SYS_getpid, [0; 6]).unwrap_or(0) as i32;
     task.tid = pid;
@@ -615,10 +636,18 @@ fn bear(mut birth: Birth, host: &mut HostCloneArgs) -> SysResult {
     host.stack_size = size;
     // Neither may the child's signals be recorded in our slots, nor ours while they are not bound.
     host_signal::set_mask(host_signal::ALL_SIGNALS);
+    let former = (robust::name(), heap::used());
     // SAFETY: the child gets its own stack and a birth that outlives it; it borrows our thread-local storage while the
-    // kernel suspends us, and the slots pointer in it is put back below.
+    // kernel suspends us, and what it changes in it is put back below and by our caller.
     let pid =
         unsafe { omnirun_clone_on_stack(host, size_of::<HostCloneArgs>(), born, (&raw mut birth).cast()) };
+    heap::go_back(former.1);
+    ir::kept::keep_nothing(former.0 != robust::OURS);
+    robust::act_as(former.0);
+    // If it was killed, it may have held locks, and have been changing what they guard.
+    birth.task.engine.reclaim(birth.name);
+    birth.task.mm.reclaim(birth.name);
+    robust::open_locks_of(birth.name);
     let _ = raw_syscall(libc::SYS_munmap, [stack, size, 0, 0, 0, 0]);
     Errno::from_ret(pid)
 }
@@ -635,7 +664,8 @@ fn new_sharing_process(cx: &mut SysCx<'_>, args: &CloneArgs, traced: bool) -> Sy
     let started = Started { tid: AtomicI32::new(0) };
     if args.flags & flag::VFORK != 0 {
         task.host_stack = cx.task.host_stack.clone();
-        let birth = Birth { task, args: *args, started: &raw const started };
+        let heap = Own::new().ok_or(Errno::ENOMEM)?;
+        let birth = Birth { task, args: *args, started: &raw const started, name: robust::new_name(), heap };
         let pid = bear(birth, &mut host);
         // The child left its own pointers in the thread-local storage that it borrowed.
         cx.task.bind();
@@ -661,7 +691,9 @@ fn new_sharing_process(cx: &mut SysCx<'_>, args: &CloneArgs, traced: bool) -> Sy
             Err(errno) => return theirs.set(-errno.0),
         }
         let mm = task.mm.clone();
-        let birth = Birth { task, args: args_copy, started: &raw const *theirs };
+        let Some(heap) = Own::new() else { return theirs.set(-Errno::ENOMEM.0) };
+        let name = robust::new_name();
+        let birth = Birth { task, args: args_copy, started: &raw const *theirs, name, heap };
         if let Err(errno) = bear(birth, &mut host) {
             theirs.set(-errno.0);
         }

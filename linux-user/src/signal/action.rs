@@ -6,7 +6,7 @@
 use crate::errno::Errno;
 use crate::host_signal::{self, ALL_ASYNC, KSigaction, NSIG, SYNC_MASK, bit};
 use crate::task::lock;
-use std::sync::Mutex;
+use engine::robust::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// `sa_flags` bits (the same on all our guests but MIPS, whose table converts them).

@@ -12,8 +12,8 @@ use crate::mm::{PAGE, prot};
 use crate::signal::with_temporary_mask;
 use crate::sys::{raw_syscall, safe_syscall};
 use crate::task::lock;
+use engine::robust::Mutex;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use syscall_tables::{CallId, HOST, StructId, Ty, convert, element, structs};
 
 /// The kernel's contexts by the guest's.

@@ -8,8 +8,9 @@ use super::plain::{native, run, write_struct};
 use crate::errno::{Errno, SysResult};
 use crate::sys::{raw_syscall, safe_syscall};
 use crate::task::lock;
+use engine::robust::Mutex;
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 use syscall_tables::{CallId, Ty, structs};
 
 /// Cookies from here on are numbered; smaller ones stay.

@@ -5,7 +5,8 @@ use super::plain::{host_buffer, read_struct, write_struct};
 use crate::errno::{Errno, SysResult};
 use crate::sys::raw_syscall;
 use crate::task::lock;
-use std::sync::{Mutex, OnceLock};
+use engine::robust::Mutex;
+use std::sync::OnceLock;
 use syscall_tables::{HOST, Ty, layout, structs};
 
 /// `-r`: the kernel release that uname reports.

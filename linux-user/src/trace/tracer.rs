@@ -14,9 +14,9 @@ use crate::sys::{raw_syscall, safe_syscall};
 use crate::syscall::SysCx;
 use crate::task::{Task, lock};
 use bytemuck::Zeroable;
+use engine::robust::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::FileExt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use syscall_tables::{Ty, structs};
 

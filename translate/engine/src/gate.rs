@@ -4,8 +4,8 @@
 //! killed inside (a vfork child) leaves with its CPU, which its parent takes off the list.
 
 use crate::ThreadRef;
+use crate::robust::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// See the module.
 #[derive(Default)]
@@ -49,22 +49,31 @@ impl Gate {
                 return Inside(word);
             }
             word.store(0, Ordering::Release);
-            drop(self.closer.lock().unwrap_or_else(PoisonError::into_inner));
+            drop(self.closer.lock());
         }
+    }
+
+    /// Opens the gate that a dead process closed, if one did.
+    pub fn reclaim(&self, dead: u32) -> bool {
+        let closer = self.closer.reclaim(dead);
+        if closer.is_some() {
+            self.closed.store(false, Ordering::SeqCst);
+        }
+        closer.is_some()
     }
 
     /// Keeps the gate open, so that a fork copies it so.
     pub fn keep(&self) -> Kept<'_> {
-        Kept(self.closer.lock().unwrap_or_else(PoisonError::into_inner))
+        Kept(self.closer.lock())
     }
 
     /// Closes the gate and waits until nobody is inside; `ask` is called again and again to bring them out.
     pub fn close(&self, threads: &Mutex<Vec<ThreadRef>>, ask: impl Fn(bool)) -> Closed<'_> {
-        let closer = self.closer.lock().unwrap_or_else(PoisonError::into_inner);
+        let closer = self.closer.lock();
         self.closed.store(true, Ordering::SeqCst);
         loop {
             ask(true);
-            let inside = threads.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|t| {
+            let inside = threads.lock().iter().any(|t| {
                 // SAFETY: registered CPUs are alive and we hold the list; the word is atomic.
                 unsafe { &*t.0 }.inside().load(Ordering::SeqCst) != 0
             });

@@ -21,6 +21,7 @@ mod hash;
 mod hot;
 mod machine;
 mod persist;
+pub mod robust;
 mod run;
 mod store;
 pub mod sys;
@@ -42,11 +43,12 @@ use gate::{Gate, Kept};
 use ir::state::Header;
 use ir::{BackEnd, Guest, Region, RuntimeFns, SlotId, Type};
 use persist::Persist;
+use robust::{Mutex, MutexGuard};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use store::Store;
 
 /// What the translation lock protects.
@@ -64,6 +66,39 @@ pub(crate) struct Inner {
     pub breakpoints: std::collections::BTreeSet<u64>,
     /// Code of earlier processes.
     pub persist: Persist,
+    /// Figures.
+    pub counters: Counters,
+    /// Nothing here is being changed: an owner that died did no harm. Only parts of an operation say so.
+    pub whole: Whole,
+}
+
+/// See [`Inner::whole`].
+#[derive(Default)]
+pub(crate) struct Whole(AtomicBool);
+
+impl Whole {
+    /// Says so, or not any more. What the calling thread does stays on its side of this.
+    pub fn set(&self, whole: bool) {
+        compiler_fence(Ordering::SeqCst);
+        self.0.store(whole, Ordering::Release);
+        compiler_fence(Ordering::SeqCst);
+    }
+}
+
+impl Inner {
+    /// Starts with empty tables, reading as little as possible of the present ones: somebody died while changing them.
+    fn renew(&mut self, engine: &Engine) {
+        fn leave<T>(place: &mut T, new: T) {
+            std::mem::forget(std::mem::replace(place, new));
+        }
+        let new = self.store.successor(&self.arena);
+        leave(&mut self.store, new);
+        leave(&mut self.interner, Interner::of(&engine.descriptors));
+        leave(&mut self.interpreted, HashMap::new());
+        leave(&mut self.lukewarm, HashSet::new());
+        leave(&mut self.tagged_pages, HashSet::new());
+        leave(&mut self.persist, Persist::new(&engine.config));
+    }
 }
 
 /// A CPU known to the engine.
@@ -99,7 +134,6 @@ pub struct Engine {
     pub(crate) descriptors: Descriptors,
     pub(crate) flush_wanted: AtomicBool,
     pub(crate) generation: AtomicU64,
-    pub(crate) counters: Mutex<Counters>,
     pub(crate) entries: [u64; 16],
     pub(crate) enter: u64,
     /// The guest's flags slots.
@@ -146,13 +180,14 @@ impl Engine {
                 tagged_pages: HashSet::new(),
                 breakpoints: std::collections::BTreeSet::new(),
                 persist,
+                counters: Counters::default(),
+                whole: Whole::default(),
             }),
             threads: Mutex::new(Vec::new()),
             gate: Gate::default(),
             descriptors: Descriptors::new(),
             flush_wanted: AtomicBool::new(false),
             generation: AtomicU64::new(1),
-            counters: Mutex::new(Counters::default()),
             entries,
             enter: base + u64::from(runtime.enter),
             flags_slots,
@@ -177,12 +212,14 @@ impl Engine {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        let inner = self.inner.lock();
+        inner.whole.set(false);
+        inner
     }
 
     /// Figures so far.
     pub fn counters(&self) -> Counters {
-        *self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.lock().counters
     }
 
     /// A new CPU, zeroed and registered.
@@ -200,10 +237,7 @@ impl Engine {
         cpu.header_mut().cpu = p;
         let generation = self.generation.load(Ordering::Acquire);
         cpu.reset_prediction(entries[ir::state::RuntimeEntry::ReturnMiss as usize], generation);
-        self.threads
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .push(ThreadRef(std::ptr::from_ref(&*cpu)));
+        self.threads.lock().push(ThreadRef(std::ptr::from_ref(&*cpu)));
         cpu
     }
 
@@ -221,10 +255,7 @@ impl Engine {
     /// Unregisters and frees a CPU.
     pub fn release_cpu(&self, cpu: Box<CpuState>) {
         let p = std::ptr::from_ref(&*cpu);
-        self.threads
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .retain(|t| !std::ptr::eq(t.0, p));
+        self.threads.lock().retain(|t| !std::ptr::eq(t.0, p));
         drop(cpu);
     }
 
@@ -263,7 +294,7 @@ impl Engine {
     /// Takes keys out of the threads' look-up tables.
     pub(crate) fn forget(&self, keys: &[u64]) {
         let align = self.guest().insn_align_log2();
-        let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let threads = self.threads.lock();
         for t in threads.iter() {
             // SAFETY: registered CPUs are alive (release_cpu removes them first); only atomics are used.
             let cpu = unsafe { &*t.0 };
@@ -357,7 +388,10 @@ impl Engine {
         let exit = self.entries[ir::state::RuntimeEntry::Exit as usize];
         let found = {
             let inner = self.lock();
-            inner.store.fault_at(pc).or_else(|| Some((inner.persist.guest_pc(pc)?, None)))
+            inner.whole.set(true);
+            let found = inner.store.fault_at(pc).or_else(|| Some((inner.persist.guest_pc(pc)?, None)));
+            inner.whole.set(false);
+            found
         };
         let Some((guest_pc, own_exit)) = found else { return false };
         let addr = addr.wrapping_sub(self.config.memory_base);
@@ -374,11 +408,28 @@ impl Engine {
         true
     }
 
+    /// Takes over what a dead process that shared this memory held, by the name it had (see [`robust`]). Its CPUs must be
+    /// released afterwards.
+    pub fn reclaim(&self, dead: u32) {
+        drop(self.threads.reclaim(dead));
+        if self.gate.reclaim(dead) {
+            self.ask_all(false);
+        }
+        if let Some(mut inner) = self.inner.reclaim(dead)
+            && !inner.whole.0.load(Ordering::Acquire)
+        {
+            // What it was changing cannot be read any more. Threads may still be in the code that there is, until the flush.
+            inner.renew(self);
+            self.flush_wanted.store(true, Ordering::Release);
+            self.ask_to_look_up();
+        }
+    }
+
     /// Takes all locks for a `fork`.
     pub fn fork_guard(&self) -> ForkGuard<'_> {
         let gate = self.gate.keep();
         let inner = self.lock();
-        let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let threads = self.threads.lock();
         ForkGuard { _gate: gate, inner, threads }
     }
 }

@@ -320,7 +320,7 @@ impl Engine {
         inner.persist.flushed();
         inner.lukewarm.clear();
         self.generation.fetch_add(1, Ordering::AcqRel);
-        self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner).flushes += 1;
+        inner.counters.flushes += 1;
         self.flush_wanted.store(false, Ordering::Release);
     }
 
@@ -329,8 +329,8 @@ impl Engine {
         self.gate.close(&self.threads, |leave| self.ask_all(leave))
     }
 
-    fn ask_all(&self, leave: bool) {
-        let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    pub(crate) fn ask_all(&self, leave: bool) {
+        let threads = self.threads.lock();
         for t in threads.iter() {
             // SAFETY: registered CPUs are alive; the poll word is atomic.
             let poll = unsafe { &*t.0 }.poll();
@@ -344,7 +344,7 @@ impl Engine {
 
     /// Brings the threads that run dead code out of it: in a loop they would find no exit.
     pub(crate) fn ask_to_look_up(&self) {
-        let threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let threads = self.threads.lock();
         for t in threads.iter() {
             // SAFETY: registered CPUs are alive; the poll word is atomic.
             unsafe { &*t.0 }.poll().fetch_or(POLL_CODE, Ordering::AcqRel);

@@ -12,6 +12,7 @@ use crate::hash::KeyMap;
 use crate::tables::{Parts, Tables};
 use crate::translate::PC_MASK;
 use ir::{BackEnd, DEAD_KEY, ExitSite};
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 
 /// An installed region.
@@ -122,6 +123,8 @@ pub(crate) struct Store {
     /// Better translations by key.
     hot: KeyMap<u64, Hot>,
     scratch: Vec<u8>,
+    /// The regions of a store that was given up, for faults in what still runs. Perhaps the last one is half written.
+    before: ManuallyDrop<Vec<Installed>>,
 }
 
 /// A better translation that has taken the place of another.
@@ -148,6 +151,7 @@ impl Store {
             inside: KeyMap::default(),
             hot: KeyMap::default(),
             scratch: Vec::new(),
+            before: ManuallyDrop::default(),
         }
     }
 
@@ -159,6 +163,13 @@ impl Store {
     pub fn look_up(&self, key: u64) -> Option<u64> {
         let entry = self.entries.get(&key).filter(|e| e.host != 0)?;
         Some(self.base + u64::from(entry.host))
+    }
+
+    /// An empty store that takes the place of this one, which nobody can read any more.
+    pub fn successor(&self, arena: &Arena) -> Store {
+        // SAFETY: the vector's words are copied as they are; this store is not dropped after (`Inner::renew`), nor is the copy.
+        let before = ManuallyDrop::new(unsafe { std::ptr::read(&raw const self.regions) });
+        Store { before, ..Store::new(arena) }
     }
 
     /// All regions in the order of their installation, dead ones included.
@@ -296,7 +307,10 @@ impl Store {
 
     /// The guest instruction that the host address belongs to, and where a fault there goes on, if not at the exit entry.
     pub fn fault_at(&self, host: u64) -> Option<(u64, Option<u64>)> {
-        let region = &self.regions[self.region_at(host)?];
+        let region = match self.region_at(host) {
+            Some(index) => &self.regions[index],
+            None => self.before.iter().find(|r| r.host.contains(&host))?,
+        };
         let off = (host - region.host.start) as u32;
         let mark = region.tables.marks().take_while(|m| m.0 <= off).last()?;
         Some((mark.1, region.fault_exit))

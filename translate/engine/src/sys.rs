@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU32;
 
 /// An anonymous private mapping, unmapped on drop.
 #[derive(Debug)]
@@ -64,6 +65,22 @@ impl Mapping {
         unsafe { libc::madvise(self.base().cast(), len, libc::MADV_DONTNEED) };
     }
 }
+
+/// Sleeps while `word` is `value`, or not at all; may come back early.
+pub(crate) fn futex_wait(word: &AtomicU32, value: u32) {
+    let no_limit = std::ptr::null::<libc::timespec>();
+    // SAFETY: the word lives through the call; nothing else is touched.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), FUTEX_WAIT_PRIVATE, value, no_limit) };
+}
+
+/// Wakes one who sleeps by [`futex_wait`].
+pub(crate) fn futex_wake(word: &AtomicU32) {
+    // SAFETY: as above. The word may be gone by now: then the kernel finds nobody, or wakes a sleeper that looks again.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), FUTEX_WAKE_PRIVATE, 1) };
+}
+
+const FUTEX_WAIT_PRIVATE: i32 = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+const FUTEX_WAKE_PRIVATE: i32 = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
 
 /// Makes `base` this thread's base of guest memory: translated code reaches it through a segment register that nothing
 /// else on this host uses. Cheap when it is already there.

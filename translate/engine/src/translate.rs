@@ -239,6 +239,7 @@ fn guest_ranges(region: &Region) -> Vec<Range<u64>> {
 struct Cx<'a> {
     engine: &'a Engine,
     interner: &'a mut crate::Interner,
+    whole: &'a crate::Whole,
     mode_key: u64,
     plan: Plan,
 }
@@ -248,7 +249,7 @@ impl CompileCx for Cx<'_> {
         self.engine.guest()
     }
     fn descriptor(&mut self, inst: &Inst) -> u32 {
-        self.engine.descriptors.intern(self.interner, inst)
+        self.engine.descriptors.intern(self.interner, inst, |changing| self.whole.set(!changing))
     }
     fn mode_key(&self) -> u64 {
         self.mode_key
@@ -272,8 +273,11 @@ impl Engine {
 
     /// The host address for `key`, translating if needed. `Ok(None)`: cannot be fetched. `Err`: the arena is full.
     pub(crate) fn find(&self, inner: &mut Inner, key: u64) -> Result<Option<u64>, ArenaFull> {
-        if let Some(host) = inner.store.look_up(key) {
-            return Ok(Some(host));
+        inner.whole.set(true);
+        let found = inner.store.look_up(key);
+        inner.whole.set(false);
+        if found.is_some() {
+            return Ok(found);
         }
         if self.config.cache.is_some()
             && let Some(host) = self.find_kept(inner, key)?
@@ -294,9 +298,12 @@ impl Engine {
             let (_, guest) = self.install(inner, region, key, mode_key, plan, None, &mut clock)?;
             return Ok(Some(guest));
         }
+        // Most of the time goes by here, and changes nothing of what is shared; `Interner` looks after itself.
+        inner.whole.set(true);
         let mut code = Code::default();
         let Some(region) = build_region(&self.config, inner, pc, mode, self.max_insns(), false, &mut code)
         else {
+            inner.whole.set(false);
             return Ok(None);
         };
         let hash = if code.known != 0 && self.keeps() && key == plain_key {
@@ -327,6 +334,7 @@ impl Engine {
     ) -> Result<(u64, Vec<Range<u64>>), ArenaFull> {
         let mut times = [0; 4];
         times[0] = clock.lap();
+        inner.whole.set(true);
         let log = self.wants_log(&region);
         if log {
             self.log_guest(&region);
@@ -338,10 +346,11 @@ impl Engine {
             self.log_ir(LogItem::OpOpt, &region);
         }
         let guest = guest_ranges(&region);
-        let code = self
-            .back_end()
-            .compile(&region, &mut Cx { engine: self, interner: &mut inner.interner, mode_key, plan });
+        let Inner { interner, whole, .. } = &mut *inner;
+        let code =
+            self.back_end().compile(&region, &mut Cx { engine: self, interner, whole, mode_key, plan });
         times[2] = clock.lap();
+        inner.whole.set(false);
         let at = inner.arena.install(&code.bytes).ok_or(ArenaFull)?;
         if log {
             self.log_host(&code, at);
@@ -372,7 +381,7 @@ impl Engine {
         code.recycle();
         times[3] = clock.lap();
         {
-            let mut c = self.counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let c = &mut inner.counters;
             c.regions += 1;
             c.guest_bytes += guest.iter().map(|g| g.end - g.start).sum::<u64>();
             c.host_bytes += host_bytes as u64;

@@ -77,7 +77,7 @@ fn attempt(
     chains: bool,
 ) -> Result<HostCode, usize> {
     let n = r.insts.len();
-    let mut t = TABLES.take();
+    let mut t = ir::kept::take(&TABLES);
     let mut out = HostCode::empty();
     let mut a = t.asm;
     a.reset();
@@ -836,7 +836,7 @@ impl C<'_> {
             self.out.exits.push(ExitSite { at, stub, key });
         }
         self.out.bytes = std::mem::take(&mut self.a.buf);
-        TABLES.set(Tables {
+        let tables = Tables {
             val: self.val,
             slot_vz: self.slot_vz,
             live: self.live,
@@ -847,7 +847,8 @@ impl C<'_> {
             pool: self.pool,
             pads: self.pads,
             sites: self.sites,
-        });
+        };
+        ir::kept::keep(&TABLES, tables);
         self.out
     }
 }

@@ -1,5 +1,6 @@
 //! What a host back end provides to the engine, and what it gets. Back ends are pure: bytes and tables out.
 
+use crate::kept;
 use crate::{Guest, Inst, Region};
 use std::cell::Cell;
 
@@ -107,7 +108,7 @@ thread_local! {
 impl HostCode {
     /// An empty output, in the memory of one that was given back.
     pub fn empty() -> HostCode {
-        SPARE.take()
+        kept::take(&SPARE)
     }
     /// Gives the memory back for the next compilation of this thread.
     pub fn recycle(mut self) {
@@ -120,7 +121,7 @@ impl HostCode {
         marks.clear();
         relocs.clear();
         *fault_exit = None;
-        SPARE.set(self);
+        kept::keep(&SPARE, self);
     }
 }
 

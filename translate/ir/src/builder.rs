@@ -43,13 +43,13 @@ macro_rules! unary {
 impl Builder {
     /// An empty region under `mode`.
     pub fn new(mode: u64) -> Builder {
-        Builder { region: Region::empty(mode), open: None, held: HELD.take(), epoch: EPOCH.get() }
+        Builder { region: Region::empty(mode), open: None, held: kept::take(&HELD), epoch: EPOCH.get() }
     }
 
     /// The finished region.
     pub fn finish(self) -> Region {
         debug_assert!(self.open.is_none(), "a block is still open");
-        HELD.set(self.held);
+        kept::keep(&HELD, self.held);
         EPOCH.set(self.epoch);
         self.region
     }

@@ -9,6 +9,7 @@ mod builder;
 mod encode;
 mod guest;
 pub mod interp;
+pub mod kept;
 mod machine;
 mod ops;
 mod parse;

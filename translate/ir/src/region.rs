@@ -1,5 +1,6 @@
 //! Regions: what a front end produces, the passes rewrite and a back end compiles.
 
+use crate::kept;
 use crate::{Attr, Cc, Kind, Op, Type};
 use std::cell::Cell;
 
@@ -195,13 +196,13 @@ thread_local! {
 impl Region {
     /// An empty region, in the memory of one that was given back.
     pub fn empty(mode: u64) -> Region {
-        Region { mode, ..SPARE.take() }
+        Region { mode, ..kept::take(&SPARE) }
     }
     /// Gives the memory back for the next region of this thread.
     pub fn recycle(mut self) {
         self.blocks.clear();
         self.insts.clear();
-        SPARE.set(self);
+        kept::keep(&SPARE, self);
     }
     /// The instruction that made `v`.
     pub fn inst(&self, v: Val) -> &Inst {

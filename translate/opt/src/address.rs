@@ -2,8 +2,9 @@
 //! index, a shifted index becomes a scale. A slot's old value is not dragged past a `set` of the slot: that would cost a
 //! copy, while the sum is usually what the slot holds now.
 
-use crate::values::{Kept, table};
+use crate::values::table;
 use ir::{Attr, Guest, Inst, Op, Region, SlotId, Type, Val};
+use std::cell::Cell;
 
 /// Folds what it can into the address of the access `i`.
 pub(crate) fn run(region: &mut Region, homes: &Homes, i: usize) {
@@ -54,8 +55,8 @@ pub(crate) fn run(region: &mut Region, homes: &Homes, i: usize) {
 }
 
 thread_local! {
-    static HOLDER: Kept<Val> = const { Kept::new(Vec::new()) };
-    static HOME: Kept<Option<SlotId>> = const { Kept::new(Vec::new()) };
+    static HOLDER: Cell<Vec<Val>> = const { Cell::new(Vec::new()) };
+    static HOME: Cell<Vec<Option<SlotId>>> = const { Cell::new(Vec::new()) };
 }
 
 /// Which value each slot holds, and which slot each value was last in.
@@ -67,14 +68,14 @@ pub(crate) struct Homes {
 impl Homes {
     pub fn new(region: &Region, guest: &dyn Guest) -> Homes {
         Homes {
-            holder: HOLDER.with(|kept| table(kept, guest.slots().slots.len(), Val::NONE)),
-            home: HOME.with(|kept| table(kept, region.insts.len(), None)),
+            holder: table(&HOLDER, guest.slots().slots.len(), Val::NONE),
+            home: table(&HOME, region.insts.len(), None),
         }
     }
     /// Gives the memory back.
     pub fn done(self) {
-        HOLDER.set(self.holder);
-        HOME.set(self.home);
+        ir::kept::keep(&HOLDER, self.holder);
+        ir::kept::keep(&HOME, self.home);
     }
     /// Notes the `get` or `set` at `i`.
     pub fn see(&mut self, inst: &Inst, i: usize) {

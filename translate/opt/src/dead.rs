@@ -5,28 +5,29 @@
 //! and the end of the block. For flags slots the end of a block is looked through: if every successor lies in the region and
 //! overwrites the flags before observing them, they are dead there.
 
-use crate::values::{Kept, table, term_value};
+use crate::values::{table, term_value};
 use ir::{Attr, Block, BlockId, Effect, Guest, Inst, Op, Region, SlotId, SlotSet, Target, Term, Type};
+use std::cell::Cell;
 
 thread_local! {
-    static USED: Kept<bool> = const { Kept::new(Vec::new()) };
-    static DEAD: Kept<u32> = const { Kept::new(Vec::new()) };
-    static FLAGS: Kept<SlotId> = const { Kept::new(Vec::new()) };
-    static KILLS: Kept<u32> = const { Kept::new(Vec::new()) };
+    static USED: Cell<Vec<bool>> = const { Cell::new(Vec::new()) };
+    static DEAD: Cell<Vec<u32>> = const { Cell::new(Vec::new()) };
+    static FLAGS: Cell<Vec<SlotId>> = const { Cell::new(Vec::new()) };
+    static KILLS: Cell<Vec<u32>> = const { Cell::new(Vec::new()) };
 }
 
 /// The pass.
 pub fn run(region: &mut Region, guest: &dyn Guest) {
     let slots = guest.slots();
     let n = slots.slots.len();
-    let mut flags = FLAGS.take();
+    let mut flags = ir::kept::take(&FLAGS);
     flags.clear();
     flags.extend((0..n).filter(|&s| slots.slots[s].ty == Type::Flags).map(|s| SlotId(s as u16)).take(32));
-    let mut kills = KILLS.take();
+    let mut kills = ir::kept::take(&KILLS);
     flag_kills(region, guest, &flags, &mut kills);
-    let mut used = USED.with(|kept| table(kept, region.insts.len(), false));
+    let mut used = table(&USED, region.insts.len(), false);
     // A slot is dead while its entry is the epoch: to make all live again is one addition.
-    let mut dead = DEAD.with(|kept| table(kept, n, 0));
+    let mut dead = table(&DEAD, n, 0);
     let mut epoch = 0;
     for b in 0..region.blocks.len() {
         epoch += 1;
@@ -81,10 +82,10 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
             }
         }
     }
-    USED.set(used);
-    DEAD.set(dead);
-    FLAGS.set(flags);
-    KILLS.set(kills);
+    ir::kept::keep(&USED, used);
+    ir::kept::keep(&DEAD, dead);
+    ir::kept::keep(&FLAGS, flags);
+    ir::kept::keep(&KILLS, kills);
 }
 
 fn observes_all(inst: &Inst) -> bool {

@@ -2,11 +2,12 @@
 //! into addresses: all that goes forward through a block, in one walk.
 
 use crate::address::{self, Homes};
-use crate::values::{Kept, rewrite_args, rewrite_term, table};
+use crate::values::{rewrite_args, rewrite_term, table};
 use ir::{Attr, BlockId, Cc, Effect, FpState, Guest, Inst, Op, Region, Term, Type, Val, interp};
+use std::cell::Cell;
 
 thread_local! {
-    static MAP: Kept<Val> = const { Kept::new(Vec::new()) };
+    static MAP: Cell<Vec<Val>> = const { Cell::new(Vec::new()) };
 }
 
 /// The pass.
@@ -50,8 +51,8 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
                     continue;
                 }
                 if !mapped {
-                    MAP.set(map);
-                    map = MAP.with(|kept| table(kept, region.insts.len(), Val::NONE));
+                    ir::kept::keep(&MAP, map);
+                    map = table(&MAP, region.insts.len(), Val::NONE);
                     mapped = true;
                 }
                 map[i] = v;
@@ -67,7 +68,7 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
             (*flags, *cc) = (new, condition);
         }
     }
-    MAP.set(map);
+    ir::kept::keep(&MAP, map);
     homes.done();
 }
 

@@ -1,15 +1,12 @@
 //! What the passes share: replacing values, the value a terminator uses, and tables that are kept from one region to the
 //! next, so that a short region does not pay for memory.
 
+use ir::kept::{self, Kept};
 use ir::{Inst, Val};
-use std::cell::Cell;
 
-/// A table that keeps its memory.
-pub(crate) type Kept<T> = Cell<Vec<T>>;
-
-/// The table with `n` entries of `value`; given back with `set` at the end.
-pub(crate) fn table<T: Clone>(kept: &Kept<T>, n: usize, value: T) -> Vec<T> {
-    let mut v = kept.take();
+/// The table with `n` entries of `value`; given back with `keep` at the end.
+pub(crate) fn table<T: Clone>(kept: &'static Kept<Vec<T>>, n: usize, value: T) -> Vec<T> {
+    let mut v = kept::take(kept);
     v.clear();
     v.resize(n, value);
     v

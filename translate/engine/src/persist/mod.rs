@@ -271,7 +271,7 @@ impl Persist {
         let mut numbers = Vec::new();
         for words in cluster.descriptors() {
             let Some(inst) = Inst::from_words(words, guest_table, helpers) else { return Ok(None) };
-            numbers.push(to.descriptors.intern(to.interner, &inst));
+            numbers.push(to.descriptors.intern(to.interner, &inst, |_| {}));
         }
         let base = to.arena.install(cluster.code).ok_or(Full)?;
         // Nothing leads to this code yet, so it may be changed freely.
