@@ -12,7 +12,7 @@ use ir::{Fp, Inst, NanRule, Op, Round, Size};
 
 impl VecCx<'_> {
     /// `r` = the single-precision lanes of four half-precision ones: the lower or upper four of `s`, or only the first.
-    fn to_single(&mut self, r: Xmm, s: Xmm, upper: bool, scalar: bool) {
+    fn singles(&mut self, r: Xmm, s: Xmm, upper: bool, scalar: bool) {
         match (upper, scalar) {
             (true, _) => {
                 self.a.v2i(V::Pshufd, r, s, 0xee);
@@ -59,9 +59,9 @@ impl VecCx<'_> {
         }
         let ([low, t], high) = (self.t, self.x[1]);
         for (r, upper) in [(low, false), (high, true)].into_iter().take(if lanes == 8 { 2 } else { 1 }) {
-            self.to_single(r, s[0], upper, scalar);
+            self.singles(r, s[0], upper, scalar);
             if inst.op != Op::FSqrt {
-                self.to_single(t, s[1], upper, scalar);
+                self.singles(t, s[1], upper, scalar);
             }
             match (compare, inst.op) {
                 // Greater-than is less-than with the operands exchanged.
