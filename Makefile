@@ -47,11 +47,11 @@ test: setup-test setup-oracle release ## unit tests, guest programs in every mod
 setup-programs:
 	@tests/setup.sh build cross tree programs
 
-test-programs: setup-programs release ## real Debian arm64 and riscv64 programs, in full
+test-programs: setup-programs release ## real programs of the Debian trees, in full
 	OMNIRUN_FULL=1 cargo test -p omnirun-tests --test programs
 
 bench: setup-bench release ## native, reference emulator and Omnirun in turn; prints ratios, writes build/bench-GUEST.md
-	@for g in aarch64 riscv64; do $(DEV) bench -g $$g $(BENCH_ARGS) || exit 1; done
+	@for g in aarch64 riscv64 x86_64 i386; do $(DEV) bench -g $$g $(BENCH_ARGS) || exit 1; done
 
 fuzz: setup-build ## run the fuzz targets' generators for FUZZ_SECONDS (default 60) each
 	OMNIRUN_FUZZ_SECONDS=$${FUZZ_SECONDS:-60} cargo test --release --workspace fuzz -- --nocapture

@@ -2,7 +2,7 @@
 # Installs what the Makefile's targets need, each part only when it is missing:
 #   build      Rust (explained, not installed) and a C linker
 #   cross      the cross compilers for guest-tests/
-#   tree       Debian trees in $OMNIRUN_TREES to run real programs from: 12 in arm64, 13 in riscv64
+#   tree       Debian trees in $OMNIRUN_TREES to run real programs from: 12 in arm64, amd64 and i386, 13 in riscv64
 #   oracle     the newest Debian qemu-user in $OMNIRUN_TREES/reference, which the RISC-V instruction tests compare with
 #   programs   for the full list: python's sqlite3 tests, Go and Rust programs from PyPI
 #   reference  the same and what `make bench` runs, to measure against
@@ -98,6 +98,13 @@ setup_tree() {
         extract arm64 arm64 bookworm perl-modules-5.36 python3.11 libpython3.11-testsuite
         finish arm64
     fi
+    local arch
+    for arch in amd64 i386; do
+        [ -e "$trees/$arch/.complete" ] && continue
+        say "unpacking a Debian 12 $arch tree into $trees/$arch (about 800 MB)"
+        extract $arch $arch bookworm perl-modules-5.36 python3.11 libpython3.11-testsuite
+        finish $arch
+    done
     if [ ! -e "$trees/riscv64/.complete" ]; then
         say "unpacking a Debian 13 riscv64 tree into $trees/riscv64 (about 1 GB)"
         local more=(perl-modules-5.40 python3.13 libpython3.13-testsuite)

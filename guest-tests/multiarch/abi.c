@@ -1,5 +1,5 @@
 // What differs between arches at the system call border: structure layouts and flag values, seen from both sides.
-// test: oracle=skip
+// test: oracle=skip long=64
 #define _GNU_SOURCE
 #include "check.h"
 #include <fcntl.h>

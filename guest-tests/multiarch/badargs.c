@@ -1,3 +1,4 @@
+// test: long=64
 // Wild arguments: every call gives the kernel's errno and nobody dies.
 #include "check.h"
 #include <fcntl.h>

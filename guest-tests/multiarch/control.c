@@ -1,4 +1,4 @@
-// test: flags=-lm
+// test: flags=-lm long=64
 // Control flow and arithmetic of compiled code: computed goto, big switches, deep recursion, setjmp, 128-bit numbers,
 // shifts and divisions at their limits, variable arguments, string functions at every alignment, printf of floats.
 #include "check.h"

@@ -1,4 +1,4 @@
-// test: flags=-pthread timeout=240 oracle=skip slow=skip
+// test: flags=-pthread timeout=240 oracle=skip slow=skip long=64
 // How processes end: every fatal signal and exit from any thread, whatever the others do; fork from a busy process; the
 // core file. RACES=10000 in the environment runs each race so often.
 #include "check.h"

@@ -1,4 +1,4 @@
-// test: link=static,dynamic flags=-pthread
+// test: link=static,dynamic flags=-pthread long=64
 // C++: exceptions through frames, destructors, rethrow, from threads, virtual calls, containers, static initialisers.
 #include <algorithm>
 #include <atomic>

@@ -1,3 +1,4 @@
+// test: long=64
 // Files: each call that opens, moves, links, maps attributes or copies.
 #include "check.h"
 #include <dirent.h>

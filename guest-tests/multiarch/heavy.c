@@ -1,4 +1,4 @@
-// test: flags=-lm
+// test: flags=-lm long=64
 // Known algorithms with known results: sorting, hashing, matrices, sieves, a compressor, n-body, big numbers.
 #include "check.h"
 #include <math.h>

@@ -51,7 +51,7 @@ int main(void) {
     volatile long *null = NULL;
     asm("" : "+r"(null));
     FAULT(SIGSEGV, SEGV_MAPERR, 0, *null);
-    FAULT(SIGSEGV, SEGV_MAPERR, 80, null[10] = 1);
+    FAULT(SIGSEGV, SEGV_MAPERR, 10 * sizeof(long), null[10] = 1);
     FAULT(SIGSEGV, SEGV_ACCERR, none + 100, none[100]);
     FAULT(SIGSEGV, SEGV_ACCERR, ro + 17, ro[17] = 1);
     int fd = open("short", O_RDWR | O_CREAT | O_TRUNC, 0600);

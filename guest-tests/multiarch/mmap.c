@@ -1,3 +1,4 @@
+// test: long=64
 // The memory map: private, shared, fixed, hints, splits, remaps, protection, advice, brk.
 #include "check.h"
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// test: oracle=skip
+// test: oracle=skip long=64
 // Younger calls: sealed mappings, waits for several futexes, keys, asynchronous requests, counters, BPF maps, and the
 // answers of a machine without protection keys or shadow stacks. Where the system forbids one to everybody, its facts are
 // taken as given.

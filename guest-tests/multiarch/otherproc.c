@@ -1,4 +1,4 @@
-// test: oracle=skip
+// test: oracle=skip long=64
 // What /proc shows of another process: the same that it sees of itself, and nothing of an emulator.
 #include "check.h"
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// test: flags=-pthread timeout=120 oracle=skip
+// test: flags=-pthread timeout=120 oracle=skip long=64
 // What the kernel keeps of a process: limits over exec, busy programs, /proc/self/status, many timers, robust locks of the
 // killed, clone with shared memory only, rings.
 #define _GNU_SOURCE

@@ -1,4 +1,4 @@
-// test: flags=-pthread timeout=120 oracle=skip
+// test: flags=-pthread timeout=120 oracle=skip long=64
 // ptrace between two processes: stops, registers, memory, events, system calls, signals, threads.
 #define _GNU_SOURCE
 #include "check.h"

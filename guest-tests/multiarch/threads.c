@@ -1,4 +1,4 @@
-// test: flags=-pthread timeout=120 link=static,dynamic
+// test: flags=-pthread timeout=120 link=static,dynamic long=64
 // 16 threads: atomics, mutexes, condition variables, read-write locks, barriers, semaphores, TLS, cancellation, exit.
 #include "check.h"
 #include <limits.h>

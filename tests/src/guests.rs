@@ -6,7 +6,7 @@
 //! `link=static,pie,dynamic` (flavours; default static), `flags=-pthread,-lm` (commas between), `timeout=SECONDS`
 //! (for the plain mode), `compiler=vectors` (for a guest by its compiler that makes vector code), `slow=skip` (not under the
 //! interpreter or one instruction at a time), `native=skip`
-//! (for a program whose result is the guest's own), `oracle=skip` (the reference emulator is known to be wrong).
+//! (for a program whose result is the guest's own), `long=64` (for guests whose `long` has 64 bits), `oracle=skip` (the reference emulator is known to be wrong).
 
 use crate::list::{GUESTS, Guest};
 use crate::root;
@@ -74,6 +74,8 @@ pub struct GuestTest {
     pub source: PathBuf,
     /// The only guest it is for; none: it can be built for every one, and for the host.
     pub own: Target,
+    /// Whether it thinks of `long` as 64 bits.
+    pub wide: bool,
     /// The flavours it is built in.
     pub links: Vec<Link>,
     /// Extra words for the compiler.
@@ -98,6 +100,7 @@ impl GuestTest {
             name,
             source,
             own,
+            wide: false,
             links: vec![Link::Static],
             flags: Vec::new(),
             vectors: false,
@@ -130,12 +133,19 @@ impl GuestTest {
             "timeout" => {
                 self.timeout = Duration::from_secs(value.parse().map_err(|e| format!("{word}: {e}"))?);
             }
+            "long" => self.wide = value == "64",
             "slow" => self.slow = value != "skip",
             "native" => self.native = value != "skip",
             "oracle" => self.oracle = value != "skip",
             _ => return Err(format!("unknown directive {key}")),
         }
         Ok(())
+    }
+
+    /// Whether it is one of this guest's.
+    pub fn is_for(&self, guest: &Guest) -> bool {
+        let fits = guest.hosted && (!self.wide || guest.abi.info().word == 8);
+        self.own.map_or(fits, |own| own.name == guest.name)
     }
 
     /// The file with the expected output.
@@ -357,7 +367,7 @@ pub fn runners(test: &GuestTest) -> Vec<Runner> {
     if test.native && test.own.is_none() {
         list.push(Runner::Native(None));
     }
-    for guest in GUESTS.iter().filter(|g| test.own.map_or(g.hosted, |own| own.name == g.name)) {
+    for guest in GUESTS.iter().filter(|g| test.is_for(g)) {
         if test.native && guest.is_native() && (test.own.is_some() || guest.abi != syscall_tables::HOST) {
             list.push(Runner::Native(Some(guest)));
         }

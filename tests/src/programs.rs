@@ -97,7 +97,9 @@ impl Program {
     /// Whether this run has it for a guest.
     pub fn wanted(&self, guest: &Guest) -> bool {
         let its = self.only.as_ref().is_none_or(|only| only == guest.name);
-        its && (full() || !self.full_only && (!self.short_first || guest.name == GUESTS[0].name))
+        let short = guest.tree.as_ref().and_then(|t| t.short);
+        let short = short.is_none_or(|names| names.contains(&self.name.as_str()));
+        its && (full() || short && !self.full_only && (!self.short_first || guest.name == GUESTS[0].name))
     }
 
     /// The same in an address space of 8 GiB, as in a container without overcommit.

@@ -36,7 +36,7 @@ fn works() -> Result<String, String> {
 fn guest_works(guest: &'static Guest) -> Result<String, String> {
     let known = known::load()?;
     let tests = guests::discover()?;
-    let mine = tests.iter().filter(|t| t.own.map_or(guest.hosted, |own| own.name == guest.name));
+    let mine = tests.iter().filter(|t| t.is_for(guest));
     let (mut number, mut runs, mut failing) = (0, 0, 0);
     for test in mine {
         number += 1;

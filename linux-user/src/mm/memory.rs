@@ -51,10 +51,31 @@ impl engine::Memory for Mm {
             raw[..len].copy_from_slice(data);
             return uaccess::store(host, len, u64::from_le_bytes(raw)).map_err(|_| self.first_bad(addr, len));
         }
+        // Nothing is written if one of two pages is bad: a compare and exchange asks for the right to write.
+        let second = (addr + len as u64).saturating_sub(1) & !(super::PAGE - 1);
+        if second > addr {
+            for at in [addr, second] {
+                uaccess::cas(self.host_addr(at), 1, 0, 0).map_err(|_| at)?;
+            }
+        }
         match uaccess::copy_to(host, data) {
             0 => Ok(()),
             left => Err(addr + (len - left) as u64),
         }
+    }
+
+    fn copy(&self, to: u64, from: u64, len: usize) -> usize {
+        crate::gdb::note_access(from, len, false);
+        crate::gdb::note_access(to, len, true);
+        match (self.mem.host(to, len), self.mem.host(from, len)) {
+            (Ok(to), Ok(from)) => len - uaccess::copy_between(to, from, len),
+            _ => 0,
+        }
+    }
+
+    fn fill(&self, to: u64, byte: u8, len: usize) -> usize {
+        crate::gdb::note_access(to, len, true);
+        self.mem.host(to, len).map_or(0, |to| len - uaccess::fill(to, byte, len))
     }
 
     fn cas(&self, addr: u64, size: Size, expected: u128, new: u128) -> Result<u128, u64> {

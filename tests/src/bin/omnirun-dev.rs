@@ -59,7 +59,7 @@ fn list() -> Result<(), String> {
     for test in guests::discover()? {
         let links: Vec<&str> = test.links.iter().map(|l| l.name()).collect();
         let native = if test.native { "native " } else { "" };
-        let each = GUESTS.iter().filter(|g| test.own.map_or(g.hosted, |own| own.name == g.name)).map(|g| {
+        let each = GUESTS.iter().filter(|g| test.is_for(g)).map(|g| {
             let modes: Vec<&str> = guests::modes(&test, g).map(|m| m.name).collect();
             format!("{}({})", g.name, modes.join(" "))
         });
@@ -129,10 +129,9 @@ fn repro(args: &[String]) -> Result<(), String> {
     let (guest, args) = guest_option(args)?;
     let name = args.first().ok_or("repro needs a name")?;
     let mode = args.get(1).map_or("jit", String::as_str);
-    let fits = |t: &guests::GuestTest| t.own.map_or(guest.hosted, |own| own.name == guest.name);
     let test = guests::discover()?
         .into_iter()
-        .find(|t| t.name == *name && fits(t))
+        .find(|t| t.name == *name && t.is_for(guest))
         .ok_or_else(|| format!("no guest program {name} for {}", guest.name))?;
     let runner = match mode {
         "native" => Runner::Native(Some(guest).filter(|g| g.is_native())),

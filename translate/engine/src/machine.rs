@@ -31,6 +31,16 @@ pub trait Memory: Sync + Send {
     fn load(&self, addr: u64, buf: &mut [u8]) -> Result<(), u64>;
     /// Writes; `Err` is the first bad address.
     fn store(&self, addr: u64, data: &[u8]) -> Result<(), u64>;
+    /// Copies upwards; how many bytes, up to the first bad one.
+    fn copy(&self, to: u64, from: u64, len: usize) -> usize {
+        let mut byte = [0];
+        let bad = |k: u64| self.load(from + k, &mut byte).and_then(|()| self.store(to + k, &byte)).is_err();
+        (0..len as u64).position(bad).unwrap_or(len)
+    }
+    /// Fills; how many bytes, up to the first bad one.
+    fn fill(&self, to: u64, byte: u8, len: usize) -> usize {
+        (0..len as u64).position(|k| self.store(to + k, &[byte]).is_err()).unwrap_or(len)
+    }
     /// Atomic compare and exchange; the old value.
     fn cas(&self, addr: u64, size: Size, expected: u128, new: u128) -> Result<u128, u64>;
 }
@@ -87,6 +97,12 @@ impl Machine for EngineMachine<'_> {
     }
     fn store(&mut self, addr: u64, data: &[u8]) -> Result<(), Stop> {
         self.engine.memory().store(addr, data).map_err(|addr| Stop::Fault { addr, write: true })
+    }
+    fn copy(&mut self, to: u64, from: u64, len: usize) -> usize {
+        self.engine.memory().copy(to, from, len)
+    }
+    fn fill(&mut self, to: u64, byte: u8, len: usize) -> usize {
+        self.engine.memory().fill(to, byte, len)
     }
     fn cas(&mut self, addr: u64, size: Size, expected: u128, new: u128) -> Result<u128, Stop> {
         self.engine.memory().cas(addr, size, expected, new).map_err(|addr| Stop::Fault { addr, write: true })

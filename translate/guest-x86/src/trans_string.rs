@@ -240,16 +240,16 @@ impl Repeat {
         }
     }
 
+    /// Bytes from an offset on before the offset or the address wraps, going up.
+    fn to_wrap(&self, base: u64, offset: u64) -> u64 {
+        let offsets = (self.mask - (offset & self.mask)).saturating_add(1);
+        if self.narrow { offsets.min((1 << 32) - self.linear(base, offset)) } else { offsets }
+    }
+
     /// Elements from an offset on that lie in one page and do not wrap, going up; at least 1.
     fn in_page(&self, base: u64, offset: u64) -> u64 {
-        let at = self.linear(base, offset);
-        let to_page = 4096 - at % 4096;
-        let to_wrap = if self.mask == u64::MAX {
-            to_page
-        } else {
-            (self.mask - (offset & self.mask)).saturating_add(1)
-        };
-        (to_page.min(to_wrap) / self.size).max(1)
+        let to_page = 4096 - self.linear(base, offset) % 4096;
+        (to_page.min(self.to_wrap(base, offset)) / self.size).max(1)
     }
 }
 
@@ -266,6 +266,16 @@ fn repeat(m: &mut dyn Machine, args: &[u128; 4]) -> Result<u128, Stop> {
     let mut s = Regs { count: reg(m, RCX), si: reg(m, RSI), di: reg(m, RDI) };
     let mut budget = BUDGET;
     let mut last = None;
+    if s.count & r.mask != 0 && r.mask == 0xffff_ffff {
+        // The first iteration has begun to write the registers even if it faults.
+        s = Regs { count: r.put(s.count, s.count), ..s };
+        if uses_si(r.kind) {
+            s.si = r.put(s.si, s.si);
+        }
+        if uses_di(r.kind) {
+            s.di = r.put(s.di, s.di);
+        }
+    }
     let result = loop {
         let left = s.count & r.mask;
         if left == 0 || budget == 0 {
@@ -320,7 +330,65 @@ struct Step {
     ended: bool,
 }
 
-const PAGE: usize = 4096;
+/// Bytes that are compared or written from a buffer at once.
+const CHUNK: usize = 512;
+/// Bytes that are copied or filled at once: signals wait so long.
+const BULK: u64 = 1 << 18;
+
+/// Copies or fills as many whole elements as can be done without a look at each.
+fn bulk(m: &mut dyn Machine, r: &Repeat, s: &Regs, most: u64) -> u64 {
+    let (from, to) = (r.linear(r.source, s.si), r.linear(r.target, s.di));
+    let mut bytes = (most.min(BULK) * r.size).min(r.to_wrap(r.target, s.di));
+    // Of an element across a page's end nothing is written if one of the pages is bad.
+    if to % r.size != 0 || uses_si(r.kind) && from % r.size != 0 {
+        bytes = bytes.min(4096 - to % 4096);
+        if uses_si(r.kind) {
+            bytes = bytes.min(4096 - from % 4096);
+        }
+    }
+    let written = match r.kind {
+        Kind::Movs => {
+            bytes = bytes.min(r.to_wrap(r.source, s.si));
+            // What is written must not be read in the same batch.
+            let ahead = to.wrapping_sub(from);
+            if ahead != 0 && ahead < bytes {
+                bytes = ahead;
+            }
+            if bytes < r.size {
+                return 0;
+            }
+            m.copy(to, from, (bytes / r.size * r.size) as usize)
+        }
+        _ => {
+            let value = (m.slot(cpu::gpr(RAX)) as u64).to_le_bytes();
+            let value = &value[..r.size as usize];
+            if bytes < r.size {
+                return 0;
+            }
+            if value.iter().all(|&b| b == value[0]) {
+                m.fill(to, value[0], (bytes / r.size * r.size) as usize)
+            } else {
+                let mut buf = [0; CHUNK];
+                for chunk in buf.chunks_exact_mut(value.len()) {
+                    chunk.copy_from_slice(value);
+                }
+                let total = (bytes / r.size * r.size) as usize;
+                let len = total.min(CHUNK).min((4096 - to % 4096) as usize) / value.len() * value.len();
+                let mut have = m.store(to, &buf[..len]).map_or(0, |()| len);
+                // The rest is a copy of what is there.
+                while have != 0 && have < total {
+                    let n = m.copy(to + have as u64, to, have.min(total - have));
+                    have += n / value.len() * value.len();
+                    if n < len.min(total - have) {
+                        break;
+                    }
+                }
+                have
+            }
+        }
+    } as u64;
+    written / r.size
+}
 
 fn element(bytes: &[u8]) -> u64 {
     let mut raw = [0; 8];
@@ -328,40 +396,36 @@ fn element(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(raw)
 }
 
-/// Does some elements: as many as lie in one page at once going up, one going down.
+/// Does some elements going up, one going down.
 fn batch(m: &mut dyn Machine, r: &Repeat, s: &Regs, most: u64) -> Result<Step, Stop> {
     let (from, to) = (r.linear(r.source, s.si), r.linear(r.target, s.di));
-    let mut n = if r.down { 1 } else { most };
+    let size = r.size as usize;
+    let done = |n: u64| Step { done: n, compared: None, ended: false };
+    if matches!(r.kind, Kind::Movs | Kind::Stos) && !r.down {
+        let n = bulk(m, r, s, most);
+        if n != 0 {
+            return Ok(done(n));
+        }
+        // Nothing done: a single element says why.
+    }
+    let mut n = if r.down { 1 } else { most.min(CHUNK as u64 / r.size) };
     if uses_si(r.kind) {
         n = n.min(r.in_page(r.source, s.si));
     }
     if uses_di(r.kind) {
         n = n.min(r.in_page(r.target, s.di));
     }
-    let size = r.size as usize;
-    let done = |n: u64| Step { done: n, compared: None, ended: false };
     match r.kind {
         Kind::Movs => {
-            // What is written must not be read in the same batch.
-            let ahead = to.wrapping_sub(from);
-            if ahead != 0 && ahead < n * r.size {
-                n = (ahead / r.size).max(1);
-            }
-            let mut buf = [0; PAGE + 8];
-            let len = n as usize * size;
-            m.load(from, &mut buf[..len])?;
-            m.store(to, &buf[..len])?;
-            Ok(done(n))
+            let mut buf = [0; 8];
+            m.load(from, &mut buf[..size])?;
+            m.store(to, &buf[..size])?;
+            Ok(done(1))
         }
         Kind::Stos => {
             let value = (m.slot(cpu::gpr(RAX)) as u64).to_le_bytes();
-            let mut buf = [0; PAGE + 8];
-            let len = n as usize * size;
-            for chunk in buf[..len].chunks_exact_mut(size) {
-                chunk.copy_from_slice(&value[..size]);
-            }
-            m.store(to, &buf[..len])?;
-            Ok(done(n))
+            m.store(to, &value[..size])?;
+            Ok(done(1))
         }
         Kind::Lods => {
             let mut buf = [0; 8];
@@ -378,12 +442,12 @@ fn batch(m: &mut dyn Machine, r: &Repeat, s: &Regs, most: u64) -> Result<Step, S
         }
         Kind::Cmps | Kind::Scas => {
             let len = n as usize * size;
-            let mut a = [0; PAGE + 8];
+            let mut a = [0; CHUNK];
             if r.kind == Kind::Cmps {
                 m.load(from, &mut a[..len])?;
             }
             let acc = (m.slot(cpu::gpr(RAX)) as u64).to_le_bytes();
-            let mut b = [0; PAGE + 8];
+            let mut b = [0; CHUNK];
             m.load(to, &mut b[..len])?;
             let mut compared = None;
             for k in 0..n as usize {

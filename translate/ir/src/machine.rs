@@ -66,6 +66,21 @@ pub trait Machine {
     /// Writes guest memory. All of it or a fault; nothing is written on a fault that a 16-byte access at the
     /// same place would not have written.
     fn store(&mut self, addr: u64, data: &[u8]) -> Result<(), Stop>;
+    /// Copies guest memory upwards, in any pieces; how many bytes were copied before the first bad one of either side. What is
+    /// written must not be read again.
+    fn copy(&mut self, to: u64, from: u64, len: usize) -> usize {
+        (0..len as u64).position(|k| self.copy_byte(to + k, from + k).is_err()).unwrap_or(len)
+    }
+    /// Fills guest memory upwards; how many bytes were written before the first bad one.
+    fn fill(&mut self, to: u64, byte: u8, len: usize) -> usize {
+        (0..len as u64).position(|k| self.store(to + k, &[byte]).is_err()).unwrap_or(len)
+    }
+    /// One step of [`Machine::copy`].
+    fn copy_byte(&mut self, to: u64, from: u64) -> Result<(), Stop> {
+        let mut byte = [0];
+        self.load(from, &mut byte)?;
+        self.store(to, &byte)
+    }
     /// Atomic compare and exchange of 1 to 16 bytes; returns the old value.
     fn cas(&mut self, addr: u64, size: Size, expected: u128, new: u128) -> Result<u128, Stop>;
     /// Full memory fence.

@@ -1,0 +1,2 @@
+// test: flags=-msse2
+#include "../x86_64/precise.c"
