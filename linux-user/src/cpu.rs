@@ -22,9 +22,10 @@ impl OwnedCpu {
         OwnedCpu { cpu: ManuallyDrop::new(engine.new_cpu()), engine: engine.clone() }
     }
 
-    /// A copy for a child.
-    pub fn duplicate(&self) -> OwnedCpu {
-        OwnedCpu { cpu: ManuallyDrop::new(self.engine.clone_cpu(&self.cpu)), engine: self.engine.clone() }
+    /// A copy for a child; none if the host has no memory for it.
+    pub fn duplicate(&self) -> Option<OwnedCpu> {
+        let cpu = self.engine.clone_cpu(&self.cpu).ok()?;
+        Some(OwnedCpu { cpu: ManuallyDrop::new(cpu), engine: self.engine.clone() })
     }
 
     /// Clears our request, before what it asks for is looked at.

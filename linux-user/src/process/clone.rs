@@ -211,7 +211,7 @@ fn clone(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
 }
 
 /// The child's task: its own CPU and slots, the shared objects as the flags say.
-fn child_task(cx: &mut SysCx<'_>, args: &CloneArgs, process: Arc<Process>) -> Box<Task> {
+fn child_task(cx: &mut SysCx<'_>, args: &CloneArgs, process: Arc<Process>) -> Result<Box<Task>, Errno> {
     let parent = &mut *cx.task;
     let f = args.flags;
     let mut task = Box::new(Task {
@@ -227,7 +227,7 @@ fn child_task(cx: &mut SysCx<'_>, args: &CloneArgs, process: Arc<Process>) -> Bo
         fs: if f & flag::FS != 0 { parent.fs.clone() } else { Arc::new((*parent.fs).clone()) },
         arch: parent.arch,
         engine: parent.engine.clone(),
-        cpu: parent.cpu.duplicate(),
+        cpu: parent.cpu.duplicate().ok_or(Errno::ENOMEM)?,
         slots: Box::default(),
         host_stack: None,
         blocked: parent.blocked,
@@ -246,7 +246,7 @@ fn child_task(cx: &mut SysCx<'_>, args: &CloneArgs, process: Arc<Process>) -> Bo
     });
     task.slots.set_blocked(task.blocked);
     start_state(cx, args, Some(&mut task));
-    task
+    Ok(task)
 }
 
 /// Registers of the child: result zero, its stack and thread pointer. `None` means the calling task itself (fork).
@@ -318,7 +318,7 @@ fn new_thread(cx: &mut SysCx<'_>, args: &CloneArgs, traced: bool) -> SysResult {
         return Err(Errno::EINVAL);
     }
     let process = cx.task.process.clone();
-    let mut task = child_task(cx, args, process);
+    let mut task = child_task(cx, args, process)?;
     task.trace = trace::child_block(cx.task, traced);
     let parcel = Parcel(task);
     let started = Arc::new(Started { tid: AtomicI32::new(0) });
@@ -658,7 +658,7 @@ fn new_sharing_process(cx: &mut SysCx<'_>, args: &CloneArgs, traced: bool) -> Sy
     let mut tids = Vec::new();
     let mut host = host_args(cx, args, &mut pidfd, &mut tids)?;
     let process = Arc::new(Process::new(0, cx.task.process.exec.clone()));
-    let mut task = child_task(cx, args, process);
+    let mut task = child_task(cx, args, process)?;
     task.vforked = true;
     task.trace = trace::child_block(cx.task, traced);
     let started = Started { tid: AtomicI32::new(0) };

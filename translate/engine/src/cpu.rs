@@ -56,16 +56,16 @@ pub struct CpuState {
 unsafe impl Send for CpuState {}
 
 impl CpuState {
-    /// Allocates a zeroed CPU for a guest with this slot table.
-    pub(crate) fn allocate(slots: &SlotTable) -> CpuState {
+    /// Allocates a zeroed CPU for a guest with this slot table; the host may have no memory for it.
+    pub(crate) fn allocate(slots: &SlotTable) -> std::io::Result<CpuState> {
         let size = (GUEST_OFFSET + slots.size as usize + 63) & !63;
         // The block starts at a page, so the table below it can be given back.
-        let memory = Mapping::new(LOOKUP_BYTES + size, false).expect("memory for the CPU");
+        let memory = Mapping::new(LOOKUP_BYTES + size, false)?;
         // SAFETY: inside the mapping.
         let block = unsafe { memory.base().add(LOOKUP_BYTES) };
         let block = NonNull::new(block).expect("a mapping is not at null");
-        let ret = Mapping::new(RETURN_STACK + GUARD, false).expect("memory for the return stack");
-        ret.guard(0, GUARD).expect("guard page of the return stack");
+        let ret = Mapping::new(RETURN_STACK + GUARD, false)?;
+        ret.guard(0, GUARD)?;
         let mut cpu = CpuState { block, size, memory, ret, generation: 0 };
         let (ret_base, ret_len) = (cpu.ret.base() as u64, cpu.ret.size());
         let h = cpu.header_mut();
@@ -74,7 +74,7 @@ impl CpuState {
         h.monitor_addr = u64::MAX;
         h.host_fpcr = 0x1f80;
         h.guest_fpcr = 0x1f80;
-        cpu
+        Ok(cpu)
     }
 
     /// Fills the sentinels, empties the look-up table: after creation and after a flush.

@@ -226,7 +226,12 @@ impl Engine {
     ///
     /// The returned box must not be moved out of while it is registered; [`Engine::release_cpu`] takes it back.
     pub fn new_cpu(&self) -> Box<CpuState> {
-        let mut cpu = Box::new(CpuState::allocate(self.guest().slots()));
+        self.try_new_cpu().expect("memory for a CPU")
+    }
+
+    /// As [`Engine::new_cpu`], where the host may have no memory for one more.
+    pub fn try_new_cpu(&self) -> io::Result<Box<CpuState>> {
+        let mut cpu = Box::new(CpuState::allocate(self.guest().slots())?);
         let entries = self.entries;
         let fpcr = self.back_end().fpcr(0);
         let h = cpu.header_mut();
@@ -238,18 +243,18 @@ impl Engine {
         let generation = self.generation.load(Ordering::Acquire);
         cpu.reset_prediction(entries[ir::state::RuntimeEntry::ReturnMiss as usize], generation);
         self.threads.lock().push(ThreadRef(std::ptr::from_ref(&*cpu)));
-        cpu
+        Ok(cpu)
     }
 
     /// A new CPU with the guest state, pc and floating-point status of `from`.
-    pub fn clone_cpu(&self, from: &CpuState) -> Box<CpuState> {
-        let mut cpu = self.new_cpu();
+    pub fn clone_cpu(&self, from: &CpuState) -> io::Result<Box<CpuState>> {
+        let mut cpu = self.try_new_cpu()?;
         cpu.state_mut().copy_from_slice(from.state());
         cpu.set_fp_state(from.fp_state());
         let (pc, mode_key, fpcr) = (from.header().pc, from.header().mode_key, from.header().guest_fpcr);
         let h = cpu.header_mut();
         (h.pc, h.mode_key, h.guest_fpcr) = (pc, mode_key, fpcr);
-        cpu
+        Ok(cpu)
     }
 
     /// Unregisters and frees a CPU.
