@@ -137,8 +137,9 @@ fn region_of(
 ) -> Region {
     let guest = &*config.guest;
     let end = pc + code.len() as u64;
-    // A block must not start where the window, rather than the mapping, cuts its first instruction.
-    let limit = if code.len() == WINDOW { end - MAX_INSN_BYTES } else { end };
+    // A block must not start where the window, or a page that is protected by itself, cuts its first instruction: it is made when it
+    // is reached.
+    let limit = end.saturating_sub(MAX_INSN_BYTES);
     // Only the first block is entered from where the entry bits come.
     let plain = mode & !guest.entry_modes(mode);
     let mut b = Builder::new(plain);
