@@ -65,3 +65,8 @@ fn fuzz_aarch64_syscalls() {
 fn fuzz_riscv64_syscalls() {
     run("riscv64");
 }
+
+#[test]
+fn fuzz_x86_64_syscalls() {
+    run("x86_64");
+}

@@ -1,5 +1,5 @@
 //! The AArch64 front end and the passes on random instructions: every region verifies before and after the passes,
-//! its text reads back, and the passes do not change what it does.
+//! its text reads back, and the passes do not change what it does. Any bytes are taken by the front end of every guest.
 
 use guest_aarch64::{Aarch64, cpu, decode};
 use host_x86_64::X86_64;
@@ -107,7 +107,7 @@ fn regions_verify_and_passes_preserve_them() {
 }
 
 /// Any bytes translate to a region that verifies, under any mode, the passes keep it so, and every back end takes it.
-fn fuzz_front_end(guest: &dyn Guest, modes: u64, word: impl Fn(&mut Rng) -> Vec<u8>) {
+fn fuzz_front_end(guest: &dyn Guest, modes: impl Fn(&mut Rng) -> u64, word: impl Fn(&mut Rng) -> Vec<u8>) {
     let back_ends = [Level::Sse, Level::Avx2, Level::Avx512]
         .map(|l| X86_64::new(Features::detect_at_most(l), guest.slots()));
     fuzz(&format!("{} front end", guest.name()), 3, |rng| {
@@ -116,11 +116,12 @@ fn fuzz_front_end(guest: &dyn Guest, modes: u64, word: impl Fn(&mut Rng) -> Vec<
             code.extend(word(rng));
         }
         code.truncate(code.len() - rng.below(4).min(code.len()));
-        let mode = if rng.one_in(2) { rng.bits() & modes } else { 0 };
+        let mode = modes(rng);
         let mut b = Builder::new(mode);
         let (max_insns, tagged) = (1 + rng.below(20), rng.one_in(4));
         // The top of the address space too.
-        let pc = if rng.one_in(8) { 0u64.wrapping_sub(4 * rng.below(8) as u64) } else { 0x40_0000 };
+        let top = 0u64.wrapping_sub(4 * rng.below(8) as u64) & (u64::MAX >> (64 - guest.address_bits()));
+        let pc = if rng.one_in(8) { top } else { 0x40_0000 };
         guest.translate_block(
             &BlockRequest { pc, code: &code, mode, max_insns, tagged, attributes: 0 },
             &mut b,
@@ -138,28 +139,71 @@ fn fuzz_front_end(guest: &dyn Guest, modes: u64, word: impl Fn(&mut Rng) -> Vec<
 #[test]
 fn fuzz_aarch64() {
     let guest = Aarch64::new(cpu::Cpu::parse("max").expect("a model"));
-    fuzz_front_end(&guest, 0xffff, |rng| {
-        let word = if rng.one_in(3) {
-            rng.bits() as u32
-        } else {
-            // Near an instruction.
-            decode::generate(&decode::ROWS[rng.below(decode::ROWS.len())], rng.bits() as u32)
-                ^ 1 << rng.below(32)
-        };
-        word.to_le_bytes().to_vec()
-    });
+    fuzz_front_end(
+        &guest,
+        |rng| if rng.one_in(2) { rng.bits() & 0xffff } else { 0 },
+        |rng| {
+            let word = if rng.one_in(3) {
+                rng.bits() as u32
+            } else {
+                // Near an instruction.
+                decode::generate(&decode::ROWS[rng.below(decode::ROWS.len())], rng.bits() as u32)
+                    ^ 1 << rng.below(32)
+            };
+            word.to_le_bytes().to_vec()
+        },
+    );
 }
 
 #[test]
 fn fuzz_riscv() {
     use guest_riscv::decode::{ROWS, generate};
     let guest = guest_riscv::Riscv::new(guest_riscv::cpu::Cpu::default());
-    fuzz_front_end(&guest, 0, |rng| match rng.below(4) {
-        0 => (rng.bits() as u32).to_le_bytes().to_vec(),
-        1 => (rng.bits() as u16).to_le_bytes().to_vec(),
-        _ => {
-            let word = generate(&ROWS[rng.below(ROWS.len())], rng.bits() as u32) ^ 1 << rng.below(32);
-            word.to_le_bytes().to_vec()
-        }
-    });
+    fuzz_front_end(
+        &guest,
+        |_| 0,
+        |rng| match rng.below(4) {
+            0 => (rng.bits() as u32).to_le_bytes().to_vec(),
+            1 => (rng.bits() as u16).to_le_bytes().to_vec(),
+            _ => {
+                let word = generate(&ROWS[rng.below(ROWS.len())], rng.bits() as u32) ^ 1 << rng.below(32);
+                word.to_le_bytes().to_vec()
+            }
+        },
+    );
+}
+
+/// Bytes of an x86 instruction: prefixes, an opcode map, and anything.
+fn x86_word(rng: &mut Rng) -> Vec<u8> {
+    const PREFIXES: [u8; 12] = [0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x48, 0x41];
+    const MAPS: [&[u8]; 7] = [&[], &[0x0f], &[0x0f, 0x38], &[0x0f, 0x3a], &[0xc5], &[0xc4], &[0x62]];
+    let mut word = Vec::new();
+    while rng.one_in(3) {
+        word.push(PREFIXES[rng.below(PREFIXES.len())]);
+    }
+    word.extend(MAPS[rng.below(MAPS.len())]);
+    for _ in 0..1 + rng.below(9) {
+        word.push(rng.bits() as u8);
+    }
+    word
+}
+
+fn fuzz_x86(bits: u32, sizes: [u64; 2]) {
+    use guest_x86::{cpu::MODE_SIZE, models::Cpu};
+    let guest = guest_x86::X86::new(Cpu::parse(bits, "max").expect("a model"));
+    let mode = |rng: &mut Rng| {
+        let rest = if rng.one_in(2) { rng.bits() & 0x3fff & !MODE_SIZE } else { 0 };
+        rest | sizes[usize::from(rng.one_in(4))]
+    };
+    fuzz_front_end(&guest, mode, x86_word);
+}
+
+#[test]
+fn fuzz_x86_64() {
+    fuzz_x86(64, [0, guest_x86::cpu::MODE_32]);
+}
+
+#[test]
+fn fuzz_i386() {
+    fuzz_x86(32, [guest_x86::cpu::MODE_32, guest_x86::cpu::MODE_16]);
 }

@@ -566,6 +566,7 @@ impl Tr<'_> {
     /// arpl: raises the destination's privilege level to the source's.
     fn arpl(&mut self, insn: &Instruction) -> Flow {
         let (dst, a) = self.dest(insn, 0, 16);
+        let a = self.retype(a, 16);
         let b = self.read(insn, 1, 16);
         let three = self.b.const64(3);
         let (x, y) = (self.b.and(a, three), self.b.and(b, three));
