@@ -56,7 +56,7 @@ fn dpkg_and_apt_install_packages_in_a_chroot() {
         return;
     }
     let count = if programs::full() { 20 } else { 4 };
-    let work = root().join("build/work/chroot");
+    let work = root().join("build/work").join("chroot");
     let _ = std::fs::remove_dir_all(&work);
     for dir in ["upper/root", "work", "root"] {
         std::fs::create_dir_all(work.join(dir)).unwrap();
