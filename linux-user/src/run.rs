@@ -192,6 +192,9 @@ fn call(task: &mut Task, abi: syscall_tables::Arch, mut number: u64, mut args: [
     }
     let mut cx = SysCx { mem, abi, arch, task };
     let mut result = verdict.unwrap_or_else(|| syscall::dispatch(&mut cx, number, &args));
+    if result == Err(Errno::EINTR) && verdict.is_none() && syscall::waits_for_handler(abi, number, &args) {
+        result = Err(Errno::ERESTARTNOHAND);
+    }
     if result == Err(Errno::EFAULT) && cx.task.mm.release_all_code() {
         result = syscall::dispatch(&mut cx, number, &args);
     }

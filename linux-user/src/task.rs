@@ -230,6 +230,8 @@ pub struct Task {
     pub fault: FaultState,
     /// A call that wants to be executed again, and the PC behind it.
     pub restart: Option<(Errno, u64)>,
+    /// A sleep that will go on if no handler runs.
+    pub sleep: Option<crate::syscall::time::Sleep>,
     /// `set_tid_address`: cleared and woken at exit.
     pub clear_child_tid: u64,
     /// `set_robust_list`: head and length.
@@ -275,6 +277,7 @@ impl Task {
             altstack: AltStack::default(),
             fault: FaultState::default(),
             restart: None,
+            sleep: None,
             clear_child_tid: 0,
             robust_list: (0, 0),
             leave: None,

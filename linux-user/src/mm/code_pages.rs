@@ -75,11 +75,10 @@ impl Mm {
         let _ = raw_syscall(libc::SYS_mprotect, args);
     }
 
-    /// Protects the writable pages of code that is about to be copied, and cuts the range so that few are.
-    pub(super) fn hold_code(&self, layout: &mut Layout, range: Range<u64>) -> Range<u64> {
-        if !self.watched.load(Ordering::Relaxed) {
-            return range;
-        }
+    /// Protects the writable pages of code that is about to be copied, and cuts the range so that few are: its end, and whether
+    /// the translation has to look for changes.
+    pub(super) fn hold_code(&self, layout: &mut Layout, range: Range<u64>) -> (u64, bool) {
+        let mut changing = false;
         let first = range.start & !(PAGE - 1);
         let mut end = range.end;
         let mut page = first;
@@ -93,7 +92,12 @@ impl Mm {
                 } else {
                     first + PAGE
                 });
-                if page < end && !mapping.shared && !layout.code.changes(page) {
+                if page >= end {
+                    break;
+                }
+                if mapping.shared || layout.code.changes(page) {
+                    changing = true;
+                } else {
                     self.any_held.store(true, Ordering::Relaxed);
                     layout.code.held.insert(page);
                     self.set_host(page, mapping.prot & !prot::WRITE);
@@ -101,19 +105,7 @@ impl Mm {
             }
             page += PAGE;
         }
-        range.start..end.max(range.start)
-    }
-
-    /// Whether translations of the code at `addr` must look for changes.
-    pub(super) fn code_unwatched(&self, addr: u64) -> bool {
-        self.watched.load(Ordering::Relaxed) && {
-            let layout = self.lock();
-            let page_of = |addr: u64| addr & !(PAGE - 1);
-            let changes =
-                |page| layout.code.changes(page) || layout.map.get(page).is_some_and(|(_, m)| m.shared);
-            let (first, last) = (page_of(addr), page_of(addr.saturating_add(LONGEST)));
-            changes(first) || last != first && changes(last)
-        }
+        (end.max(range.start), changing)
     }
 
     /// The memory of a range is another now: what was learned of the pages is forgotten.

@@ -7,15 +7,11 @@ use std::sync::atomic::Ordering;
 
 impl engine::Memory for Mm {
     fn fetch(&self, addr: u64, buf: &mut [u8]) -> usize {
-        self.hold_and_fetch(addr, buf)
-    }
-
-    fn peek(&self, addr: u64, buf: &mut [u8]) -> usize {
         self.fetch_code(addr, buf)
     }
 
-    fn unwatched(&self, addr: u64) -> bool {
-        self.code_unwatched(addr)
+    fn hold(&self, addr: u64, buf: &mut [u8]) -> (usize, bool) {
+        self.hold_and_fetch(addr, buf)
     }
 
     fn attributes(&self, addr: u64) -> u32 {

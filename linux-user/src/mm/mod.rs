@@ -293,22 +293,22 @@ impl Mm {
 
     /// Copies code bytes at `addr`: as many as are executable and readable.
     pub fn fetch_code(&self, addr: GuestAddr, buf: &mut [u8]) -> usize {
-        self.copy_code(addr, buf, false)
+        self.copy_code(addr, buf, false).0
     }
 
-    /// The same for a translation, which will be told when they change.
-    pub(super) fn hold_and_fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> usize {
+    /// The same for a translation, which will be told when they change; whether it has to look for that itself.
+    pub(super) fn hold_and_fetch(&self, addr: GuestAddr, buf: &mut [u8]) -> (usize, bool) {
         self.copy_code(addr, buf, true)
     }
 
-    fn copy_code(&self, addr: GuestAddr, buf: &mut [u8], hold: bool) -> usize {
-        let mut len = 0u64;
+    fn copy_code(&self, addr: GuestAddr, buf: &mut [u8], hold: bool) -> (usize, bool) {
+        let (mut len, mut changing) = (0u64, false);
         {
             let mut layout = self.lock();
             let mut end = addr.saturating_add(buf.len() as u64);
             // Only a look at the layout, if it can be.
             if hold && self.watched.load(std::sync::atomic::Ordering::Relaxed) {
-                end = self.hold_code(&mut layout, addr..end).end;
+                (end, changing) = self.hold_code(&mut layout, addr..end);
             }
             for (range, mapping) in layout.map.overlapping(addr..end) {
                 if range.start != addr + len || !mapping.executable() {
@@ -319,7 +319,7 @@ impl Mm {
         }
         let host = self.host_addr(addr);
         let len = len as usize;
-        len - uaccess::copy_from(&mut buf[..len], host)
+        (len - uaccess::copy_from(&mut buf[..len], host), changing)
     }
 
     /// Says that the guest asked for translations of a range to be dropped (cache maintenance calls).

@@ -237,6 +237,7 @@ fn child_task(cx: &mut SysCx<'_>, args: &CloneArgs, process: Arc<Process>) -> Re
         altstack: if f & (flag::VM | flag::VFORK) == flag::VM { Default::default() } else { parent.altstack },
         fault: Default::default(),
         restart: None,
+        sleep: None,
         clear_child_tid: if f & flag::CHILD_CLEARTID != 0 { args.child_tid } else { 0 },
         robust_list: (0, 0),
         leave: None,

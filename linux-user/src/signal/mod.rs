@@ -16,7 +16,8 @@
 //! 6. Dispositions default and ignore of asynchronous signals are the host's too: the kernel stops, continues, ends the
 //!    process and gives the wait status. The CPU's signals always have our handler.
 //! 7. A call interrupted before it began returns 513 and is always executed again; one that the kernel would restart
-//!    returns 512 and the guest's SA_RESTART decides; EINTR is the guest's (`sys/safe_syscall.rs`).
+//!    returns 512 and the guest's SA_RESTART decides; EINTR is the guest's (`sys/safe_syscall.rs`), but for the calls that the
+//!    kernel executes again unless a handler runs (514): what interrupted them may be no signal of the guest's.
 //! 8. Faults deliver at once, from the run loop's exit with exact state. If the guest blocks or ignores the signal, the
 //!    process dies by it.
 //! 9. The saved mask of `sigsuspend` and `ppoll` is put back when delivery is over, or goes into the first frame.
@@ -369,6 +370,7 @@ fn enter_handler(task: &mut Task, info: &SigInfo, action: SigAction, forced: boo
             arch.finish_interrupted(&mut task.cpu, next_pc);
         }
     }
+    task.sleep = None;
     let current_sp = arch.stack_pointer(&task.cpu);
     let use_alt = action.flags & sa::ONSTACK != 0 && task.altstack.state(current_sp) == 0;
     let sp = if use_alt { task.altstack.sp.wrapping_add(task.altstack.size) } else { current_sp };

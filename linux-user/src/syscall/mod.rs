@@ -167,6 +167,21 @@ pub fn dispatch(cx: &mut SysCx<'_>, number: u64, args: &[u64; 6]) -> SysResult {
     }
 }
 
+/// Whether the kernel ends the call with EINTR only if a handler runs, and executes it again otherwise (ERESTARTNOHAND and
+/// ERESTART_RESTARTBLOCK in its sources). Waits whose time is left nowhere are not among them.
+pub fn waits_for_handler(abi: Arch, number: u64, args: &[u64; 6]) -> bool {
+    use CallId as C;
+    match abi.call(number) {
+        Some(C::Poll) => (args[2] as i32) < 0,
+        Some(
+            C::Pause | C::RtSigsuspend | C::Sigsuspend | C::Select | C::Newselect | C::Pselect6
+            | C::Pselect6Time64 | C::Ppoll | C::PpollTime64 | C::Nanosleep | C::ClockNanosleep
+            | C::ClockNanosleepTime64 | C::Msgsnd | C::Msgrcv,
+        ) => true,
+        _ => false,
+    }
+}
+
 /// Executes a call whose arguments are as registers hold them.
 fn call_with(cx: &mut SysCx<'_>, call: CallId, args: &[u64; 6]) -> SysResult {
     let info = cx.abi.info();

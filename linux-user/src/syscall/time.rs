@@ -1,8 +1,9 @@
-//! Clocks that are read so often that the host's vDSO is worth it.
+//! Clocks that are read so often that the host's vDSO is worth it, and sleep that is interrupted.
 
 use super::SysCx;
-use super::plain::write_struct;
+use super::plain::{read_struct, write_struct};
 use crate::errno::{Errno, SysResult};
+use crate::sys::safe_syscall;
 use syscall_tables::{StructId, Ty, structs};
 
 /// `clock_gettime`
@@ -41,4 +42,56 @@ pub fn sys_gettimeofday(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         write_struct(cx, Ty::Struct(structs::TIMEZONE), a[1], &zone)?;
     }
     Ok(0)
+}
+
+/// A relative sleep that was interrupted: it goes on where it stopped unless a handler runs, as by the kernel's restart block.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sleep {
+    /// Host call, clock and requested time.
+    what: [u64; 4],
+    /// Seconds and nanoseconds that are left.
+    left: [u64; 2],
+}
+
+/// `nanosleep`
+pub fn sys_nanosleep(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    sleep(cx, None, 0, (a[0], a[1]), structs::TIMESPEC)
+}
+
+/// `clock_nanosleep`
+pub fn sys_clock_nanosleep(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    sleep(cx, Some(a[0]), a[1], (a[2], a[3]), structs::TIMESPEC)
+}
+
+/// `clock_nanosleep_time64`
+pub fn sys_clock_nanosleep_time64(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
+    sleep(cx, Some(a[0]), a[1], (a[2], a[3]), structs::TIMESPEC64)
+}
+
+fn sleep(
+    cx: &mut SysCx<'_>,
+    clock: Option<u64>,
+    flags: u64,
+    (request, remain): (u64, u64),
+    ty: StructId,
+) -> SysResult {
+    let time = read_struct(cx, Ty::Struct(ty), request)?;
+    let call = if clock.is_some() { libc::SYS_clock_nanosleep } else { libc::SYS_nanosleep };
+    let what = [call as u64, clock.unwrap_or(0), time[0], time[1]];
+    let resumed = cx.task.sleep.take().filter(|sleep| sleep.what == what);
+    let absolute = clock.is_some() && flags & libc::TIMER_ABSTIME as u64 != 0;
+    let want = resumed.filter(|_| !absolute).map_or([time[0], time[1]], |sleep| sleep.left);
+    let mut left = want;
+    let (want, rest) = (want.as_ptr() as u64, left.as_mut_ptr() as u64);
+    let result = match clock {
+        Some(clock) => safe_syscall(call, [clock, flags, want, rest, 0, 0]),
+        None => safe_syscall(call, [want, rest, 0, 0, 0, 0]),
+    };
+    if result == Err(Errno::EINTR) && !absolute {
+        cx.task.sleep = Some(Sleep { what, left });
+        if remain != 0 {
+            write_struct(cx, Ty::Struct(ty), remain, &left)?;
+        }
+    }
+    result
 }

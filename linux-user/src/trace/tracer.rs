@@ -22,6 +22,8 @@ use syscall_tables::{Ty, structs};
 
 const WNOHANG: u64 = 1;
 const WSTOPPED: u64 = 2;
+const WEXITED: u64 = 4;
+const WCONTINUED: u64 = 8;
 const WNOWAIT: u64 = 0x0100_0000;
 const WNOTHREAD: u64 = 0x2000_0000;
 const WALL: u64 = 0x4000_0000;
@@ -388,6 +390,8 @@ pub fn own_business(task: &mut Task, info: &SigInfo) -> bool {
     let mut tracers = lock(&TRACERS);
     tracers.look();
     let own = own_tid();
+    // Another signal may have been merged into this one: only if there is nothing at all to wait for, it tells of nothing.
+    let silent = tracers.reportable(|_, _| true).is_none() && !child_waits();
     let others: BTreeSet<i32> =
         tracers.tracees.values().map(|tracee| tracee.tracer).filter(|&tid| tid != own).collect();
     for tid in others {
@@ -395,10 +399,21 @@ pub fn own_business(task: &mut Task, info: &SigInfo) -> bool {
     }
     const CLD_TRAPPED: i32 = 4;
     const CLD_STOPPED: i32 = 5;
-    matches!(info.code(), CLD_TRAPPED | CLD_STOPPED)
+    // What another thread's tracees have to report is not known here.
+    silent
+        && tracers.tracees.values().all(|tracee| tracee.tracer == own)
+        && matches!(info.code(), CLD_TRAPPED | CLD_STOPPED)
         && (tracers.born.contains_key(&info.pid())
             || tracers.early.contains(&info.pid())
             || tracers.tracees.get(&info.pid()).is_some_and(|tracee| tracee.at == At::Running))
+}
+
+/// Whether a child has something to wait for; it stays there.
+fn child_waits() -> bool {
+    let mut raw = [0u8; SIGINFO_SIZE];
+    let options = WNOHANG | WNOWAIT | WSTOPPED | WEXITED | WCONTINUED | WALL;
+    let args = [u64::from(libc::P_ALL), 0, raw.as_mut_ptr() as u64, options, 0, 0];
+    raw_syscall(libc::SYS_waitid, args).is_ok() && SigInfo::from_raw(raw).pid() != 0
 }
 
 /// In the child of a fork: it traces nobody.

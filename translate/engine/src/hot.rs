@@ -63,9 +63,9 @@ fn gather(
             continue;
         }
         let mut code = [0u8; WINDOW];
-        let len = config.memory.fetch(at, &mut code);
+        let (len, changing) = config.memory.hold(at, &mut code);
         // Code that changes without notice stays with the quick tier.
-        if config.memory.unwatched(at) {
+        if changing {
             continue;
         }
         if len < if at == pc { 1 } else { MAX_INSN_BYTES as usize } {

@@ -9,9 +9,11 @@ pub trait Memory: Sync + Send {
     /// Copies the guest's executable bytes at `addr` into `buf`; the number of bytes that may be executed
     /// (0 if not even the first).
     fn fetch(&self, addr: u64, buf: &mut [u8]) -> usize;
-    /// The same for one execution at once: nobody has to know when these bytes change.
-    fn peek(&self, addr: u64, buf: &mut [u8]) -> usize {
-        self.fetch(addr, buf)
+    /// The same for a translation, which is dropped when the bytes change ([`crate::Engine::invalidate`]). Besides, whether they may
+    /// change without notice: then the translation compares them with what it was made from. One call tells both, because which
+    /// it is may change at any moment.
+    fn hold(&self, addr: u64, buf: &mut [u8]) -> (usize, bool) {
+        (self.fetch(addr, buf), false)
     }
     /// Rights of the architecture's own that the page at `addr` has.
     fn attributes(&self, addr: u64) -> u32 {
@@ -20,11 +22,6 @@ pub trait Memory: Sync + Send {
     }
     /// Whether any page has or had such rights.
     fn has_attributes(&self) -> bool {
-        false
-    }
-    /// Whether code at `addr` may change without notice: its translations compare it with what they were made from.
-    fn unwatched(&self, addr: u64) -> bool {
-        let _ = addr;
         false
     }
     /// Reads; `Err` is the first bad address.

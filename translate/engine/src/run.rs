@@ -150,7 +150,7 @@ impl Engine {
     /// Lets the guest do what an instruction does before it faults; perhaps it does not fault at all.
     fn settle_fault(&self, cpu: &mut CpuState) -> Option<Exit> {
         let mut code = [0; 16];
-        let n = self.config.memory.peek(cpu.pc(), &mut code);
+        let n = self.config.memory.fetch(cpu.pc(), &mut code);
         let done = self.guest().after_fault(&mut EngineMachine::new(self, cpu), &code[..n]);
         let Some(len) = done else { return Some(Exit::Fault) };
         cpu.set_pc(cpu.pc().wrapping_add(len));

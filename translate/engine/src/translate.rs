@@ -52,11 +52,12 @@ pub(crate) fn build_region(
         return Some(breakpoint_region(pc, mode));
     }
     let memory = &*config.memory;
-    let len = if single { memory.peek(pc, &mut code.bytes) } else { memory.fetch(pc, &mut code.bytes) };
+    let (len, changing) =
+        if single { (memory.fetch(pc, &mut code.bytes), false) } else { memory.hold(pc, &mut code.bytes) };
     if len == 0 {
         return None;
     }
-    if !single && memory.unwatched(pc) {
+    if changing {
         let near = pc + 1..pc + MAX_CHECKED as u64 * MAX_INSN_BYTES;
         let max = if inner.breakpoints.range(near).next().is_some() { 1 } else { MAX_CHECKED.min(max_insns) };
         return Some(checked_region(config, &code.bytes[..len], pc, mode, max));

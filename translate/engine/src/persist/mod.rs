@@ -485,7 +485,7 @@ fn check_guest(cluster: &Cluster<'_>, bias: u64, image: &Range<u64>, to: &Place<
     size += (l.1 - l.0) as usize;
     let mut bytes = vec![0; size];
     for &(start, at, len) in &spans {
-        if to.config.memory.fetch(start, &mut bytes[at..at + len]) != len {
+        if to.config.memory.hold(start, &mut bytes[at..at + len]) != (len, false) {
             return None;
         }
         if !to.tagged.is_empty()
