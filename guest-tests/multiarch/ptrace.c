@@ -4,6 +4,7 @@
 #include "check.h"
 #include <elf.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -380,6 +381,56 @@ static void memory(void) {
     printf("memory\n");
 }
 
+// A tracer that comes and goes does not end calls that wait.
+static volatile sig_atomic_t woken;
+static void wake(int sig) { woken++; }
+static int waits(int what) {
+    struct timespec t = {0, 400000000};
+    int p[2];
+    if (pipe(p)) return 50;
+    struct pollfd fd = {p[0], POLLIN, 0};
+    sigset_t none;
+    sigemptyset(&none);
+    signal(SIGUSR1, wake);
+    int r = what == 0   ? pause()
+            : what == 1 ? sigsuspend(&none)
+            : what == 2 ? nanosleep(&t, NULL)
+            : what == 3 ? clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL)
+            : what == 4 ? ppoll(&fd, 1, &t, &none)
+                        : poll(&fd, 1, -1);
+    if (what >= 2 && what < 5) return r == 0 && !woken ? 0 : 60;
+    return r == -1 && errno == EINTR && woken == 1 ? 0 : 61;
+}
+static void undisturbed(void) {
+    for (int what = 0; what < 6; what++) {
+        struct timespec a, b;
+        clock_gettime(CLOCK_MONOTONIC, &a);
+        pid_t pid = fork();
+        if (!pid) _exit(waits(what));
+        usleep(30000);
+        CHECK(!ptrace(PTRACE_SEIZE, pid, 0, 0));
+        for (int i = 0; i < 3; i++) {
+            CHECK(!ptrace(PTRACE_INTERRUPT, pid, 0, 0));
+            CHECK_EQ(wait_for(pid) >> 16, PTRACE_EVENT_STOP);
+            CHECK(!ptrace(PTRACE_CONT, pid, 0, 0));
+            usleep(20000);
+        }
+        // A signal that the tracer suppresses is none either.
+        kill(pid, SIGUSR1);
+        CHECK_EQ(wait_for(pid) >> 8, SIGUSR1);
+        CHECK(!ptrace(PTRACE_DETACH, pid, 0, 0));
+        if (what < 2 || what == 5) {
+            usleep(20000);
+            kill(pid, SIGUSR1);
+        }
+        CHECK_EQ(wait_for(pid), 0);
+        clock_gettime(CLOCK_MONOTONIC, &b);
+        long ms = (b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000;
+        if (what >= 2 && what < 5) CHECK(ms >= 400);
+    }
+    printf("undisturbed\n");
+}
+
 int main(int argc, char **argv) {
     if (argc > 1 && !strcmp(argv[1], "calls")) return calls(), check_done("calls");
     if (argc > 1 && !strcmp(argv[1], "attach")) return attach(), check_done("attach");
@@ -395,5 +446,6 @@ int main(int argc, char **argv) {
     execs(self);
     attach();
     memory();
+    undisturbed();
     return check_done("ptrace");
 }
