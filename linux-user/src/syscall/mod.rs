@@ -174,9 +174,20 @@ pub fn waits_for_handler(abi: Arch, number: u64, args: &[u64; 6]) -> bool {
     match abi.call(number) {
         Some(C::Poll) => (args[2] as i32) < 0,
         Some(
-            C::Pause | C::RtSigsuspend | C::Sigsuspend | C::Select | C::Newselect | C::Pselect6
-            | C::Pselect6Time64 | C::Ppoll | C::PpollTime64 | C::Nanosleep | C::ClockNanosleep
-            | C::ClockNanosleepTime64 | C::Msgsnd | C::Msgrcv,
+            C::Pause
+            | C::RtSigsuspend
+            | C::Sigsuspend
+            | C::Select
+            | C::Newselect
+            | C::Pselect6
+            | C::Pselect6Time64
+            | C::Ppoll
+            | C::PpollTime64
+            | C::Nanosleep
+            | C::ClockNanosleep
+            | C::ClockNanosleepTime64
+            | C::Msgsnd
+            | C::Msgrcv,
         ) => true,
         _ => false,
     }
