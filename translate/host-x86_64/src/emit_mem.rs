@@ -273,6 +273,47 @@ impl C<'_> {
         true
     }
 
+    /// Hosts without mask registers do it out of line.
+    fn emit_vload_mask(&mut self, i: &Inst, mem: ir::Mem) -> bool {
+        if !self.a.feat.evex() || mem.size == Size::Q {
+            return false;
+        }
+        let [a, b, k, _] = i.args;
+        let m = self.address(a, b, mem.scale, i.imm as i64);
+        let k = self.gp(k);
+        self.a.kmov_from_gp(4, K(1), k);
+        let d = self.xdst(&[]);
+        let op = match mem.size {
+            Size::B => V::Movdqu8,
+            Size::H => V::Movdqu16,
+            Size::S => V::Movdqu32,
+            Size::D | Size::Q => V::Movdqu64,
+        };
+        self.a.v2k(op, d, K(1), true, m, None);
+        self.val[self.idx].vz = 16;
+        self.def(Loc::X(d));
+        true
+    }
+
+    fn emit_vstore_mask(&mut self, i: &Inst, mem: ir::Mem) -> bool {
+        if !self.a.feat.evex() || mem.size == Size::Q {
+            return false;
+        }
+        let [a, b, v, k] = i.args;
+        let m = self.address(a, b, mem.scale, i.imm as i64);
+        let k = self.gp(k);
+        self.a.kmov_from_gp(4, K(1), k);
+        let x = self.x(v);
+        let op = match mem.size {
+            Size::B => V::Movdqu8St,
+            Size::H => V::Movdqu16St,
+            Size::S => V::Movdqu32St,
+            Size::D | Size::Q => V::Movdqu64St,
+        };
+        self.a.vstk(op, m, K(1), x);
+        true
+    }
+
     fn emit_vstore(&mut self, i: &Inst, mem: ir::Mem) -> bool {
         if mem.big_endian || mem.aligned && mem.size != Size::Q {
             return false;
@@ -572,6 +613,8 @@ impl C<'_> {
             (Op::Store, Attr::Mem(m)) => self.emit_store(i, m),
             (Op::VLoad, Attr::Mem(m)) => return self.emit_vload(i, m),
             (Op::VStore, Attr::Mem(m)) => return self.emit_vstore(i, m),
+            (Op::VLoadMask, Attr::Mem(m)) => return self.emit_vload_mask(i, m),
+            (Op::VStoreMask, Attr::Mem(m)) => return self.emit_vstore_mask(i, m),
             (Op::Prefetch, Attr::Mem(m)) => {
                 let [a, b, ..] = i.args;
                 let m = self.address(a, b, m.scale, i.imm as i64);

@@ -97,6 +97,9 @@ impl C<'_> {
             (Op::Load | Op::Store | Op::VLoad | Op::VStore, ir::Attr::Mem(m)) => {
                 return !m.aligned && !m.big_endian && m.scale < 4 && m.order != ir::Order::Release;
             }
+            (Op::VLoadMask | Op::VStoreMask, ir::Attr::Mem(m)) => {
+                return self.a.feat.evex() && m.size != ir::Size::Q && m.scale < 4;
+            }
             (Op::Add, _) => {
                 let reg = |v: Val| matches!(self.val[v.index()].loc, Loc::R(_));
                 let [a, b, ..] = i.args;

@@ -305,6 +305,11 @@ ops! {
     VLoad "vload" (X, XOpt) -> V, Mem, Load;
     /// Store of the low 1 to 16 bytes of a vector.
     VStore "vstore" (X, XOpt, V) -> Void, Mem, Store;
+    /// Masked load: (address, index, mask), lanes of the attribute's size in 16 bytes: lane i from memory if bit i of the mask is
+    /// set, else zero and its memory untouched.
+    VLoadMask "vloadmask" (X, XOpt, X) -> V, Mem, Load;
+    /// Masked store: (address, index, vector, mask): only the lanes whose bit is set are accessed. If it faults nothing is written.
+    VStoreMask "vstoremask" (X, XOpt, V, X) -> Void, Mem, Store;
     /// Compare and exchange: (address, expected, new) -> old, zero-extended.
     Cas "cas" (X, T, T) -> T, Mem, Store;
     /// 16-byte compare and exchange.

@@ -566,11 +566,15 @@ impl RegionMaker<'_> {
     }
 
     fn access(&mut self, op: Op, t: Type) {
-        let vector = matches!(op, Op::VLoad | Op::VStore | Op::Cas128 | Op::Ll128 | Op::Sc128);
+        let masked = matches!(op, Op::VLoadMask | Op::VStoreMask);
+        let vector = masked || matches!(op, Op::VLoad | Op::VStore | Op::Cas128 | Op::Ll128 | Op::Sc128);
         let ty = if vector { Type::V128 } else { t };
         let mut m = self.mem(ty);
         let base = self.address();
-        let indexed = matches!(op, Op::Load | Op::Store | Op::VLoad | Op::VStore | Op::Prefetch);
+        let indexed = masked || matches!(op, Op::Load | Op::Store | Op::VLoad | Op::VStore | Op::Prefetch);
+        if masked && m.size == Size::Q {
+            m.size = Size::D;
+        }
         let mut args = vec![base];
         let mut imm = 0;
         if indexed {
@@ -584,7 +588,7 @@ impl RegionMaker<'_> {
                 m.size = Size::Q;
             }
         }
-        if self.rng.one_in(4) {
+        if !masked && self.rng.one_in(4) {
             m.order = match op.info().effect {
                 Effect::Load => Order::Acquire,
                 _ if indexed => Order::Release,
@@ -592,7 +596,8 @@ impl RegionMaker<'_> {
             };
         }
         for _ in args.len()..op.info().args.len() {
-            let v = self.value(ty);
+            let kind = op.info().args[args.len()];
+            let v = self.value(if kind == Kind::X { Type::I64 } else { ty });
             args.push(v);
         }
         let attr = if op == Op::AtomicRmw {

@@ -27,7 +27,13 @@ pub fn run(region: &mut Region, guest: &dyn Guest) {
                     homes.see(inst, i);
                     continue;
                 }
-                Op::Load | Op::Store | Op::VLoad | Op::VStore | Op::Prefetch => {
+                Op::Load
+                | Op::Store
+                | Op::VLoad
+                | Op::VStore
+                | Op::VLoadMask
+                | Op::VStoreMask
+                | Op::Prefetch => {
                     address::run(region, &homes, i);
                     continue;
                 }

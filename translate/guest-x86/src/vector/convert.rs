@@ -115,12 +115,11 @@ impl Tr<'_> {
             return self.source(insn, 1, from, chunks, false, mask);
         }
         let ea = self.ea(insn);
-        let lanes = u32::from(full(to).lanes);
         (0..chunks)
             .map(|c| match mask {
                 Some(m) => {
                     let bits = self.chunk_bits(m.k, to, c);
-                    self.masked_load(ea, c * each, from, lanes, bits)
+                    self.masked_load(ea, c * each, from, bits)
                 }
                 None => {
                     let size = Size::from_log2(each.trailing_zeros()).unwrap_or(Q);
@@ -289,10 +288,7 @@ impl Tr<'_> {
                 }
                 Some(m) => {
                     let bits = self.b.ubfx(m.k, c * lanes, lanes);
-                    let at = crate::operand::Ea { disp: ea.disp + i64::from(c * bytes), ..ea };
-                    let addr = self.flat(at);
-                    let what = self.b.const32(lane as u32 | lanes << 8);
-                    self.call(helpers::id(helpers::MASKED_STORE), Type::Void, &[addr, v, bits, what]);
+                    self.store_lanes(ea, c * bytes, lane, v, bits);
                 }
             }
         }

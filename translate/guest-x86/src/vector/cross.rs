@@ -266,10 +266,10 @@ impl Tr<'_> {
                 // Two lanes each under its own half of the mask.
                 (false, Some(m)) => {
                     let bits = self.alternate_bits(m.k, lanes);
-                    self.masked_load(ea, 0, lane, 2, bits)
+                    self.masked_load(ea, 0, lane, bits)
                 }
                 _ => match self.any_lane(mask, lanes) {
-                    Some(m) => self.masked_load(ea, 0, unit, 1, m.k),
+                    Some(m) => self.masked_load(ea, 0, unit, m.k),
                     None => self.vload(unit, ea, 0, false),
                 },
             };
@@ -308,7 +308,6 @@ impl Tr<'_> {
         let dst = insn.op0_register();
         let chunks = chunks_of(dst);
         let ea = self.ea(insn);
-        let lanes = u32::from(full(lane).lanes);
         let values: Vec<Val> = match self.write_mask(insn) {
             None => (0..part).map(|c| self.vload(Q, ea, 16 * c, false)).collect(),
             Some(m) => (0..part)
@@ -319,7 +318,7 @@ impl Tr<'_> {
                         let more = self.chunk_bits(m.k, lane, copy);
                         bits = self.b.or(bits, more);
                     }
-                    self.masked_load(ea, 16 * c, lane, lanes, bits)
+                    self.masked_load(ea, 16 * c, lane, bits)
                 })
                 .collect(),
         };

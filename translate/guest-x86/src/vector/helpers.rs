@@ -36,8 +36,7 @@ macro_rules! table {
 }
 
 table! {
-    MASKED_LOAD "masked_load" Memory masked_load;
-    MASKED_STORE "masked_store" Memory masked_store;
+    CHECK_ALIGNMENT "check_alignment" Memory check_alignment;
     PROBE_STORE "probe_store" Memory probe_store;
     CHECK_EXCEPTIONS "check_exceptions" Memory check_exceptions;
     CHECK_MXCSR "check_mxcsr" Memory check_mxcsr;
@@ -106,45 +105,10 @@ pub(crate) fn helpers() -> Vec<HelperDesc> {
         .collect()
 }
 
-/// Bits 32 to 35 of a mask are the low bits of an address that must be aligned, if anything is accessed.
-fn check_alignment(addr: u64, bits: u64) -> Result<(), Stop> {
-    if bits & 0xffff != 0 && bits >> 32 & 15 != 0 { Err(Stop::Align { addr }) } else { Ok(()) }
-}
-
-/// (address, mask, lane log2 | lanes << 8): the elements whose bits are set, the others zero.
-fn masked_load(m: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
-    let (addr, bits, what) = (a[0] as u64, a[1] as u64, a[2] as u32);
-    check_alignment(addr, bits)?;
-    let (size, lanes) = (1usize << (what & 7), what >> 8);
-    let mut out = [0u8; 16];
-    for i in 0..lanes as usize {
-        if bits >> i & 1 != 0 {
-            m.load(addr.wrapping_add((i * size) as u64), &mut out[i * size..(i + 1) * size])?;
-        }
-    }
-    Ok(u128::from_le_bytes(out))
-}
-
-/// (address, value, mask, lane log2 | lanes << 8): stores the elements whose bits are set.
-fn masked_store(m: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
-    let (addr, bits, what) = (a[0] as u64, a[2] as u64, a[3] as u32);
-    check_alignment(addr, bits)?;
-    let (size, lanes) = (1usize << (what & 7), what as usize >> 8);
-    let value = a[1].to_le_bytes();
-    // An access to two pages writes to neither if one is missing.
-    if (addr ^ addr.wrapping_add((lanes * size) as u64 - 1)) >> 12 != 0 {
-        probe_store(m, &[a[0], a[2], a[3], 0])?;
-    }
-    let mut i = 0;
-    while i < lanes {
-        // Runs of elements are one store each.
-        let run = (i..lanes).take_while(|&j| bits >> j & 1 != 0).count();
-        if run > 0 {
-            m.store(addr.wrapping_add((i * size) as u64), &value[i * size..(i + run) * size])?;
-        }
-        i += run.max(1);
-    }
-    Ok(0)
+/// (address, mask): the address must be aligned if anything is accessed.
+fn check_alignment(_: &mut dyn Machine, a: &[u128; 4]) -> Result<u128, Stop> {
+    let addr = a[0] as u64;
+    if a[1] as u64 != 0 && !addr.is_multiple_of(16) { Err(Stop::Align { addr }) } else { Ok(0) }
 }
 
 /// (address, mask, lane log2 | lanes << 8): the fault that a masked store of more than one access would have, before any.

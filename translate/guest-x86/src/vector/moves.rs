@@ -90,8 +90,10 @@ impl Tr<'_> {
                         None => self.vload(Q, ea, 16 * c, aligned && c == 0),
                         Some(m) => {
                             let bits = self.chunk_bits(m.k, lane, c);
-                            let bits = if aligned { self.require_aligned(ea, bits) } else { bits };
-                            self.masked_load(ea, 16 * c, lane, u32::from(full(lane).lanes), bits)
+                            if aligned {
+                                self.require_aligned(ea, bits);
+                            }
+                            self.masked_load(ea, 16 * c, lane, bits)
                         }
                     })
                     .collect()
@@ -119,13 +121,10 @@ impl Tr<'_> {
         }
     }
 
-    /// The mask's bits, with a bit that asks the helper for an alignment check.
-    fn require_aligned(&mut self, ea: Ea, bits: Val) -> Val {
-        let addr = self.linear(ea);
-        let low = self.b.ubfx(addr, 0, 4);
-        let n = self.b.const64(32);
-        let up = self.b.shl(low, n);
-        self.b.or(bits, up)
+    /// The address has to be aligned if anything is accessed.
+    fn require_aligned(&mut self, ea: Ea, bits: Val) {
+        let addr = self.flat(ea);
+        self.call(helpers::id(helpers::CHECK_ALIGNMENT), Type::Void, &[addr, bits]);
     }
 
     /// Stores the elements whose bits in `k` are set.
@@ -138,16 +137,14 @@ impl Tr<'_> {
         mut value: impl FnMut(&mut Self, u32) -> Val,
         aligned: bool,
     ) {
-        let lanes = u32::from(full(lane).lanes);
-        for c in 0..chunks {
-            let bits =
-                if chunks == 1 && lanes == 16 { self.b.ubfx(k, 0, 16) } else { self.chunk_bits(k, lane, c) };
-            let bits = if aligned { self.require_aligned(ea, bits) } else { bits };
+        // From the top down: one that leaves its page then faults before anything is written.
+        for c in (0..chunks).rev() {
+            let bits = self.chunk_bits(k, lane, c);
+            if aligned {
+                self.require_aligned(ea, bits);
+            }
             let v = value(self, c);
-            let at = Ea { disp: ea.disp + i64::from(16 * c), ..ea };
-            let addr = self.flat(at);
-            let what = self.b.const32(lane as u32 | lanes << 8);
-            self.call(helpers::id(helpers::MASKED_STORE), Type::Void, &[addr, v, bits, what]);
+            self.store_lanes(ea, 16 * c, lane, v, bits);
         }
     }
 
@@ -219,7 +216,7 @@ impl Tr<'_> {
                 None => self.vload(lane, ea, 0, false),
                 Some(m) => {
                     let bit = self.b.ubfx(m.k, 0, 1);
-                    let v = self.masked_load(ea, 0, lane, 1, bit);
+                    let v = self.masked_load(ea, 0, lane, bit);
                     let v = self.masked_scalar(m, dst, lane, v);
                     self.b.vop(Op::VLow, Shape::scalar(lane), &[v], 0)
                 }
@@ -343,7 +340,7 @@ impl Tr<'_> {
         let values: Vec<Val> = (0..chunks)
             .map(|c| {
                 let bits = self.chunk_bits(k, lane, c);
-                self.masked_load(ea, 16 * c, lane, u32::from(full(lane).lanes), bits)
+                self.masked_load(ea, 16 * c, lane, bits)
             })
             .collect();
         self.write_chunks(insn, insn.op0_register(), &values);

@@ -195,12 +195,19 @@ impl Tr<'_> {
         self.b.store(mem, ea.base, ea.index, ea.disp + i64::from(disp), v);
     }
 
-    /// Loads the elements of a chunk whose mask bits are set; others are zero and not touched. `bits`: the mask, from bit 0.
-    pub(super) fn masked_load(&mut self, ea: Ea, disp: u32, lane: Size, lanes: u32, bits: Val) -> Val {
-        let ea = Ea { disp: ea.disp + i64::from(disp), ..ea };
-        let addr = self.flat(ea);
-        let what = self.b.const32(lane as u32 | lanes << 8);
-        self.call(helpers::id(helpers::MASKED_LOAD), Type::V128, &[addr, bits, what])
+    /// Loads the elements of a chunk whose mask bits are set; others are zero and not touched. `bits`: the mask, from bit 0, no
+    /// others set.
+    pub(super) fn masked_load(&mut self, ea: Ea, disp: u32, lane: Size, bits: Val) -> Val {
+        let disp = (ea.disp + i64::from(disp)) as u64;
+        let attr = Attr::Mem(Mem::plain(lane).scaled(ea.scale));
+        self.b.push(Op::VLoadMask, Type::V128, attr, &[ea.base, ea.index, bits], disp)
+    }
+
+    /// Stores the elements of a chunk whose mask bits are set.
+    pub(super) fn store_lanes(&mut self, ea: Ea, disp: u32, lane: Size, v: Val, bits: Val) {
+        let disp = (ea.disp + i64::from(disp)) as u64;
+        let attr = Attr::Mem(Mem::plain(lane).scaled(ea.scale));
+        self.b.push(Op::VStoreMask, Type::Void, attr, &[ea.base, ea.index, v, bits], disp);
     }
 
     /// The mask's bits for chunk `c`, from bit 0.
@@ -242,7 +249,7 @@ impl Tr<'_> {
                 None => self.vload(unit, ea, 0, false),
                 Some(m) => {
                     let any = self.any_bit(m.k, chunks * u32::from(full(lane).lanes));
-                    self.masked_load(ea, 0, unit, 1, any)
+                    self.masked_load(ea, 0, unit, any)
                 }
             };
             let v = self.b.vop(Op::VDupLane, full(unit), &[v], 0);
@@ -253,7 +260,7 @@ impl Tr<'_> {
                 None => self.vload(lane, ea, 0, false),
                 Some(m) => {
                     let bit = self.b.ubfx(m.k, 0, 1);
-                    self.masked_load(ea, 0, lane, 1, bit)
+                    self.masked_load(ea, 0, lane, bit)
                 }
             }];
         }
@@ -263,7 +270,7 @@ impl Tr<'_> {
                 None => self.vload(Size::Q, ea, 16 * c, aligned),
                 Some(m) => {
                     let bits = self.chunk_bits(m.k, lane, c);
-                    self.masked_load(ea, 16 * c, lane, u32::from(full(lane).lanes), bits)
+                    self.masked_load(ea, 16 * c, lane, bits)
                 }
             })
             .collect()

@@ -472,6 +472,12 @@ impl Asm {
         self.v_evex(r, Enc { reg: dst.0, vvvv: 0, rm: b.into().into(), imm, l: Vl::X, mask: k.0, zero });
     }
 
+    /// A store under a mask (EVEX hosts): memory outside is neither written nor touched.
+    pub fn vstk(&mut self, op: V, dst: impl Into<Xm>, k: K, src: Xmm) {
+        let rm = dst.into().into();
+        self.v_evex(op.row(), Enc { reg: src.0, vvvv: 0, rm, imm: None, l: Vl::X, mask: k.0, zero: false });
+    }
+
     /// `kmovb/w/d/q k, r32/r64` by width in bytes.
     pub fn kmov_from_gp(&mut self, bytes: u32, k: K, r: Gp) {
         let (pp, w) = Self::kmov_bits(bytes);

@@ -178,6 +178,14 @@ rows! {
         Movdqu = r("movdqu", LXE, Pp::F3, Map::M0f, 0x6f, Form::Rm).en("vmovdqu32");
         MovdqaSt = r("movdqa", LXE, Pp::P66, Map::M0f, 0x7f, Form::Mr).en("vmovdqa32");
         MovdquSt = r("movdqu", LXE, Pp::F3, Map::M0f, 0x7f, Form::Mr).en("vmovdqu32");
+        Movdqu8 = r("vmovdqu8", E, Pp::F2, Map::M0f, 0x6f, Form::Rm);
+        Movdqu16 = r("vmovdqu16", E, Pp::F2, Map::M0f, 0x6f, Form::Rm).ew();
+        Movdqu32 = r("vmovdqu32", E, Pp::F3, Map::M0f, 0x6f, Form::Rm);
+        Movdqu64 = r("vmovdqu64", E, Pp::F3, Map::M0f, 0x6f, Form::Rm).ew();
+        Movdqu8St = r("vmovdqu8", E, Pp::F2, Map::M0f, 0x7f, Form::Mr);
+        Movdqu16St = r("vmovdqu16", E, Pp::F2, Map::M0f, 0x7f, Form::Mr).ew();
+        Movdqu32St = r("vmovdqu32", E, Pp::F3, Map::M0f, 0x7f, Form::Mr);
+        Movdqu64St = r("vmovdqu64", E, Pp::F3, Map::M0f, 0x7f, Form::Mr).ew();
         Movss = r("movss", LXE, Pp::F3, Map::M0f, 0x10, Form::Rvm).n(4).regonly();
         Movsd = r("movsd", LXE, Pp::F2, Map::M0f, 0x10, Form::Rvm).n(8).ew().regonly();
         MovssLd = r("movss", LXE, Pp::F3, Map::M0f, 0x10, Form::Rm).n(4).memonly();

@@ -184,6 +184,8 @@ pub fn eval(inst: &Inst, args: &[u128; 4], fp: &mut FpState) -> u128 {
         | Op::Prefetch
         | Op::VLoad
         | Op::VStore
+        | Op::VLoadMask
+        | Op::VStoreMask
         | Op::Cas
         | Op::Cas128
         | Op::AtomicRmw

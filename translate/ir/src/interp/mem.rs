@@ -76,6 +76,63 @@ fn combine(op: Rmw, size: Size, old: u128, arg: u128) -> u128 {
     cut(size, new)
 }
 
+/// Bytes that lie in one page wherever pages begin: no page is smaller.
+const PAGE: u64 = 4096;
+
+/// All ones in the lanes whose bits are set.
+fn lane_mask(size: Size, bits: u64) -> u128 {
+    let lane = u128::MAX >> (128 - size.bits());
+    let chosen = (0..16 / size.bytes() as u32).filter(|i| bits >> i & 1 != 0);
+    chosen.fold(0, |mask, i| mask | lane << (size.bits() * i))
+}
+
+fn load_masked(mach: &mut dyn Machine, size: Size, addr: u64, bits: u64) -> Result<u128, Stop> {
+    let mask = lane_mask(size, bits);
+    let mut buf = [0; 16];
+    if mask == 0 {
+        return Ok(0);
+    }
+    // In one page either all of it can be read or nothing.
+    if addr % PAGE <= PAGE - 16 && mach.load(addr, &mut buf).is_ok() {
+        return Ok(u128::from_le_bytes(buf) & mask);
+    }
+    buf = [0; 16];
+    for at in (0..16).step_by(size.bytes()).filter(|at| bits >> (at / size.bytes()) & 1 != 0) {
+        let addr = addr.wrapping_add(at as u64) & mach.address_mask();
+        mach.load(addr, &mut buf[at..at + size.bytes()])?;
+    }
+    Ok(u128::from_le_bytes(buf))
+}
+
+fn store_masked(mach: &mut dyn Machine, size: Size, addr: u64, v: u128, bits: u64) -> Result<(), Stop> {
+    let (size, mask) = (size.bytes(), mach.address_mask());
+    let lanes = 16 / size;
+    let place = |i: usize| addr.wrapping_add((i * size) as u64) & mask;
+    if addr % PAGE > PAGE - 16 {
+        let mut there = [0; 16];
+        for i in (0..lanes).filter(|i| bits >> i & 1 != 0) {
+            // A page that can be read but not written shows at the store: the one above is tried first.
+            mach.load(place(i), &mut there[..size]).map_err(|stop| match stop {
+                Stop::Fault { addr, .. } => Stop::Fault { addr, write: true },
+                other => other,
+            })?;
+        }
+    }
+    let bytes = v.to_le_bytes();
+    let mut end = lanes;
+    while end > 0 {
+        // Runs of lanes are one store each, from the top, and cut where a page ends.
+        let run = (0..end).rev().take_while(|&i| bits >> i & 1 != 0).count();
+        let cut = (end - run..end).rev().find(|&i| place(i) % PAGE == 0).filter(|&i| i > end - run);
+        let start = cut.unwrap_or(end - run);
+        if run > 0 {
+            mach.store(place(start), &bytes[start * size..end * size])?;
+        }
+        end = if run > 0 { start } else { end - 1 };
+    }
+    Ok(())
+}
+
 /// Runs one operation that touches memory or the monitor.
 pub(super) fn exec(inst: &Inst, args: &[u128; 4], mach: &mut dyn Machine) -> Result<u128, Stop> {
     match inst.op {
@@ -89,6 +146,17 @@ pub(super) fn exec(inst: &Inst, args: &[u128; 4], mach: &mut dyn Machine) -> Res
             let m = attr(inst);
             let addr = check_aligned(m, indexed(mach, m, args, inst.imm))?;
             store(mach, m, addr, args[2])?;
+            Ok(0)
+        }
+        Op::VLoadMask => {
+            let m = attr(inst);
+            let addr = indexed(mach, m, args, inst.imm);
+            load_masked(mach, m.size, addr, args[2] as u64)
+        }
+        Op::VStoreMask => {
+            let m = attr(inst);
+            let addr = indexed(mach, m, args, inst.imm);
+            store_masked(mach, m.size, addr, args[2], args[3] as u64)?;
             Ok(0)
         }
         Op::Cas | Op::Cas128 => {

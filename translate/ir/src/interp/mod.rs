@@ -102,6 +102,8 @@ pub fn exec(
         | Op::Store
         | Op::VLoad
         | Op::VStore
+        | Op::VLoadMask
+        | Op::VStoreMask
         | Op::Cas
         | Op::Cas128
         | Op::AtomicRmw
