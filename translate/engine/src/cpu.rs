@@ -105,8 +105,10 @@ impl CpuState {
         self.memory.base().cast()
     }
 
-    /// Index of a key in the table: must match the back end's inline probe.
+    /// Index of a key in the table: must match the back end's inline probe. Functions are aligned more than instructions: upper
+    /// bits fill up what that leaves unused.
     pub(crate) fn lookup_index(key: u64, align_log2: u32) -> usize {
+        let key = key ^ u64::from(key as u32 >> LOOKUP_ENTRIES.ilog2());
         ((key << (4 - align_log2)) as usize & ((LOOKUP_ENTRIES - 1) * 16)) / 16
     }
 

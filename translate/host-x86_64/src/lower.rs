@@ -448,6 +448,8 @@ impl C<'_> {
     fn probe(&mut self) -> (Mem, Label) {
         let align = self.cx.guest().insn_align_log2() as u8;
         self.a.mov(Sz::D, RCX, RAX);
+        self.a.shift_i(Sh::Shr, Sz::D, RCX, LOOKUP_ENTRIES.ilog2() as u8);
+        self.a.alu(Alu::Xor, Sz::D, RCX, RAX);
         self.a.alu_i(Alu::And, Sz::D, RCX, ((LOOKUP_ENTRIES - 1) << align) as i32);
         // Entries have 16 bytes; an index is scaled by 8 at most.
         if align == 0 {
