@@ -160,8 +160,8 @@ pub static GUESTS: &[Guest] = &[
         triple: "i686-linux-gnu",
         flags: &[],
         vectors: &[],
-        // Its shared programs are right on the host (but for those marked long=64); under the emulator robust hangs, and clocks
-        // and seccomp fail.
+        // Its shared programs are right on the host (but for those marked long=64); under the emulator clocks and
+        // seccomp fail and at least one hangs.
         hosted: false,
         native: Some("/proc/sys/abi/vsyscall32"),
         static_pie: true,

@@ -85,6 +85,19 @@ pub fn release(task: &Task) {
     }
 }
 
+/// Whether the list has the host's own form, so that the kernel can read it when the thread is killed.
+pub fn kernel_reads_list(task: &Task) -> bool {
+    let (info, (head, _)) = (task.arch.abi().info(), task.robust_list);
+    info.word == 8 && !info.big_endian && task.mm.mem().host_opt(head, 24) == Ok(head)
+}
+
+/// The process ends with this thread's call or signal: its futexes are marked if the kernel cannot do it.
+pub fn release_locks(task: &Task) {
+    if !kernel_reads_list(task) {
+        exit_robust_list(task);
+    }
+}
+
 /// Marks the robust futexes that the thread holds (the kernel's `exit_robust_list`).
 fn exit_robust_list(task: &Task) {
     let (head, _) = task.robust_list;
@@ -92,9 +105,17 @@ fn exit_robust_list(task: &Task) {
         return;
     }
     let mem = task.mm.mem();
-    let word = task.arch.abi().info().word as u64;
-    let read =
-        |addr: u64| if word == 8 { mem.read::<u64>(addr) } else { mem.read::<u32>(addr).map(u64::from) };
+    let info = task.arch.abi().info();
+    let (word, swap) = (info.word as u64, info.big_endian);
+    let read = |addr: u64| match word {
+        8 => mem.read::<u64>(addr).map(|v| if swap { v.swap_bytes() } else { v }),
+        _ => mem.read::<u32>(addr).map(|v| u64::from(if swap { v.swap_bytes() } else { v })),
+    };
+    // The offset is a signed long: addresses wrap at the guest's width.
+    let at = |entry: u64, offset: u64| {
+        let addr = (entry & !1).wrapping_add(offset);
+        if word == 8 { addr } else { addr & 0xffff_ffff }
+    };
     let Ok(offset) = read(head + word) else { return };
     let Ok(pending) = read(head + 2 * word) else { return };
     let Ok(mut entry) = read(head) else { return };
@@ -105,13 +126,13 @@ fn exit_robust_list(task: &Task) {
         // Read on before the futex is given away: its memory may then go.
         let next = read(entry & !1);
         if entry & !1 != pending & !1 {
-            futex_death(mem, task.tid, (entry & !1).wrapping_add(offset), entry & 1 != 0, false);
+            futex_death(mem, task.tid, at(entry, offset), swap, entry & 1 != 0, false);
         }
         let Ok(next) = next else { return };
         entry = next;
     }
     if pending & !1 != 0 {
-        futex_death(mem, task.tid, (pending & !1).wrapping_add(offset), pending & 1 != 0, true);
+        futex_death(mem, task.tid, at(pending, offset), swap, pending & 1 != 0, true);
     }
 }
 
@@ -121,11 +142,12 @@ fn wake(mem: GuestMem, addr: u64) {
     }
 }
 
-fn futex_death(mem: GuestMem, tid: i32, addr: u64, pi: bool, pending: bool) {
+fn futex_death(mem: GuestMem, tid: i32, addr: u64, swap: bool, pi: bool, pending: bool) {
     if !addr.is_multiple_of(4) {
         return;
     }
-    let Ok(mut value) = mem.read::<u32>(addr) else { return };
+    let turned = |v: u32| if swap { v.swap_bytes() } else { v };
+    let Ok(mut value) = mem.read::<u32>(addr).map(turned) else { return };
     loop {
         if pending && !pi && value == 0 {
             // Released, but its waker died before it woke anyone.
@@ -135,7 +157,8 @@ fn futex_death(mem: GuestMem, tid: i32, addr: u64, pi: bool, pending: bool) {
         if value & FUTEX_TID_MASK != tid as u32 {
             return;
         }
-        match mem.cas_u32(addr, value, value & FUTEX_WAITERS | FUTEX_OWNER_DIED) {
+        let new = value & FUTEX_WAITERS | FUTEX_OWNER_DIED;
+        match mem.cas_u32(addr, turned(value), turned(new)).map(turned) {
             Ok(old) if old == value => break,
             Ok(old) => value = old,
             Err(_) => return,

@@ -102,6 +102,7 @@ pub fn sys_exit_group(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
         // Its parent's memory lives on.
         exit::release(cx.task);
     }
+    exit::release_locks(cx.task);
     exit::exit_group((a[0] & 0xff) as i32)
 }
 
@@ -114,13 +115,12 @@ pub fn sys_set_tid_address(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
 
 /// `set_robust_list`
 pub fn sys_set_robust_list(cx: &mut SysCx<'_>, a: &[u64; 6]) -> SysResult {
-    let word = cx.abi.info().word as u64;
-    if a[1] != 3 * word {
+    if a[1] != 3 * cx.abi.info().word as u64 {
         return Err(Errno::EINVAL);
     }
     cx.task.robust_list = (a[0], a[1]);
-    // If the process is killed, the kernel marks the futexes; it can when the list has the host's own form.
-    if word == 8 && cx.mem.host_opt(a[0], 24) == Ok(a[0]) && !cx.abi.info().big_endian {
+    // If the process is killed, the kernel marks the futexes.
+    if exit::kernel_reads_list(cx.task) {
         let _ = raw_syscall(libc::SYS_set_robust_list, [a[0], 24, 0, 0, 0, 0]);
     }
     Ok(0)

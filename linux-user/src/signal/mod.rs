@@ -429,6 +429,7 @@ pub fn terminate(task: &mut Task, info: &SigInfo) -> ! {
     crate::gdb::dying(sig);
     crate::trace::exiting(task, sig);
     crate::trace::passes(task, sig);
+    crate::process::exit::release_locks(task);
     host_signal::die_by_signal(sig)
 }
 

@@ -1,0 +1,3 @@
+// test: flags=-pthread
+// The list of held locks in the layout of 32-bit guests.
+#include "../multiarch/robust.c"
