@@ -268,7 +268,7 @@ impl Host {
                 (*h).entries[k] = self.arena as u64 + off as u64;
             }
             // An empty look-up table: only the key 0 would be found.
-            self.block.table[0] = ir::DEAD_KEY;
+            self.block.table[0] = DEAD_KEY;
             (*h).guest_fpcr = self.backend.fpcr(m.fp.round);
             ((*h).fp_flags, (*h).fp_round, (*h).sat) = (m.fp.flags, m.fp.round, m.fp.sat);
             ((*h).monitor_addr, (*h).monitor_size) = (m.monitor.addr, m.monitor.size);
