@@ -220,6 +220,12 @@ impl State {
         let _ = crate::sys::raw_syscall(libc::SYS_write, args);
     }
 
+    /// The first report whose turn has come: while the debugger lets only some threads run, those of others wait.
+    fn due(&self) -> Option<usize> {
+        let runs = |tid| !self.locked || self.threads.get(tid).is_none_or(|thread| thread.chosen);
+        self.queue.iter().position(|(tid, _)| runs(tid))
+    }
+
     fn quiet(&self) -> bool {
         self.threads.values().all(|thread| thread.status != Status::Running)
     }

@@ -238,13 +238,14 @@ fn hold(debuggee: &Debuggee) {
     }
 }
 
-/// The first queued report, once all threads are held.
+/// The first report that is due, once all threads are held.
 fn next_report(debuggee: &Debuggee) -> Option<MultiThreadStopReason<u64>> {
     loop {
-        state().queue.front()?;
+        state().due()?;
         hold(debuggee);
         let mut guard = state();
-        let (tid, stop) = guard.queue.pop_front()?;
+        let due = guard.due()?;
+        let (tid, stop) = guard.queue.remove(due)?;
         // A breakpoint that was removed, or a thread that left, before its report's turn.
         let stale = match stop {
             Stop::Break => guard.threads.get(&tid).is_none_or(|thread| {

@@ -127,7 +127,7 @@ impl Debuggee {
     /// Lets all threads run with the actions they have.
     pub fn resume_all(&self) {
         let mut state = state();
-        if !state.queue.is_empty() {
+        if state.due().is_some() {
             return;
         }
         state.stopped = false;
