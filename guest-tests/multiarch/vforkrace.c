@@ -52,7 +52,7 @@ static void *worker(void *a) {
 
 int main(void) {
     shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    long rounds = getenv("RACES") ? atol(getenv("RACES")) : scaled(20);
+    long rounds = getenv("RACES") ? atol(getenv("RACES")) : scaled(60);
     alarm(getenv("RACES") ? 7200 : 110);
     pid_t parent = getpid(), killer = fork();
     if (!killer) {

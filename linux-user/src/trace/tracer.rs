@@ -297,8 +297,11 @@ impl Tracers {
                 let _ = deliver_request(tid, value | 1 << 9);
                 return;
             }
+            if value as u8 == request::INTERRUPT && !std::mem::take(&mut tracee.interrupt) {
+                // The attachment has answered it already.
+                return go_on(0);
+            }
             if value as u8 != request::STOP {
-                tracee.interrupt &= value as u8 != request::INTERRUPT;
                 return go_on(libc::SIGTRAP);
             }
             tracee.addr = value >> 8;
