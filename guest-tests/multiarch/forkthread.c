@@ -1,8 +1,10 @@
 // test: flags=-pthread
 // fork from a threaded process while the other threads allocate, lock and are signalled.
 #include "check.h"
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 static volatile int stop;
@@ -22,6 +24,18 @@ static void *churn(void *arg) {
         if (s % 64 == 0) usleep(100);
     }
     return NULL;
+}
+// Descriptors and mappings of code, which the emulator keeps tables of.
+static int files(void) {
+    int fd = open("/proc/self/exe", O_RDONLY), two = dup(fd);
+    void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+    int good = fd >= 0 && two >= 0 && p != MAP_FAILED && !fcntl(fd, F_GETFD) && !munmap(p, 4096);
+    return good & !close(fd) & !close(two);
+}
+static void *handle(void *arg) {
+    long bad = 0;
+    for (; !stop; usleep(20)) bad += !files();
+    return (void *)bad;
 }
 static void *in_child(void *arg) { return (void *)((long)arg + 1); }
 
@@ -46,11 +60,25 @@ int main(void) {
         while (waitpid(pid, &st, 0) < 0 && errno == EINTR) {}
         CHECK_EQ(st, 0);
     }
-    // fork from a thread that is not the first.
+    pthread_t f[2];
+    for (int i = 0; i < 2; i++) pthread_create(&f[i], NULL, handle, NULL);
+    int more = scaled(100);
+    for (int i = 0; i < more; i++) {
+        pid_t pid = fork();
+        if (!pid) _exit(files() ? 0 : 4);
+        int st = -1;
+        while (waitpid(pid, &st, 0) < 0 && errno == EINTR) {}
+        CHECK_EQ(st, 0);
+    }
     stop = 1;
+    for (int i = 0; i < 2; i++) {
+        void *bad;
+        pthread_join(f[i], &bad);
+        CHECK(!bad);
+    }
     for (int i = 0; i < 4; i++) pthread_join(t[i], NULL);
-    CHECK_EQ(before, n);
-    CHECK_EQ(parent, n);
+    CHECK_EQ(before, n + more);
+    CHECK_EQ(parent, n + more);
     CHECK_EQ(child, 0);
     return check_done("forkthread");
 }

@@ -228,6 +228,11 @@ impl Mm {
         *news = told.map_or(CodeNews::Nobody, CodeNews::Told);
     }
 
+    /// The news held still, so that a fork copies them whole. Who tells them takes the translator's lock under this one.
+    pub fn freeze_news(&self) -> impl Drop + '_ {
+        self.news.lock()
+    }
+
     /// A private executable mapping of `fd` was made. The layout's lock must be free.
     fn new_code(&self, range: Range<u64>, fd: i32, offset: u64) {
         let mut news = self.news.lock();

@@ -431,6 +431,8 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     let threads = crate::task::lock(&process.threads);
     let frozen = sighand.freeze();
     let tracers = trace::tracer::freeze();
+    let files = cx.task.files.clone();
+    let news = mm.freeze_news();
     // Translation fetches code under its own lock, so that one comes before the map's.
     let engine_locks = engine.fork_guard();
     let mm_lock = mm.lock();
@@ -440,6 +442,8 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
         crate::syscall::aio::freeze(),
     );
     let debugger = crate::gdb::children::forking(cx.task);
+    // Every close and dup takes it, under nothing else.
+    let hidden = crate::task::lock(&files.hidden);
     // Also the CPU's own signals: what is recorded in the child is then only what came for the child.
     host_signal::set_mask(host_signal::ALL_SIGNALS);
     // The C library's fork keeps its allocator's locks consistent, so it is taken whenever it can express the request.
@@ -468,6 +472,7 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
         robust::forget_name();
     }
     host_signal::set_mask(ALL_ASYNC);
+    drop(hidden);
     drop(tables);
     drop(mm_lock);
     if result == Ok(0) {
@@ -475,6 +480,7 @@ fn new_process(cx: &mut SysCx<'_>, args: &CloneArgs) -> SysResult {
     } else {
         drop(engine_locks);
     }
+    drop(news);
     drop(tracers);
     drop(frozen);
     drop(threads);

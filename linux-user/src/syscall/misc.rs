@@ -112,7 +112,9 @@ pub fn limits_after_exec(told: &str) {
 /// Gives the kept limits to the host, for a program of its own; undone if the exec fails.
 pub fn limits_to_host(give: bool) {
     static FORMER: Mutex<[Option<[u64; 2]>; 2]> = Mutex::new([None; 2]);
-    let all = *lock(&KEPT_LIMITS);
+    // Held to the end: who freezes these limits freezes the former ones as well.
+    let kept = lock(&KEPT_LIMITS);
+    let all = *kept;
     let mut former = lock(&FORMER);
     for ((resource, limit), old) in KEPT.iter().zip(all).zip(former.iter_mut()) {
         let new = if give { limit.map(|[soft, _]| soft) } else { old.map(|[soft, _]| soft) };
